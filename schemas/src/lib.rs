@@ -1,1 +1,11 @@
-//! placeholder
+//! What Hindsight's data look like: Avro records of the log, ClickHouse rows and DDL, search
+//! documents, identities, canonical bytes (RFC 8785) and the one list of reasons.
+//!
+//! **Architecture invariant:** no I/O and no dependency on other crates of the workspace.
+
+pub mod audit;
+pub mod avro;
+pub mod canonical;
+pub mod ids;
+pub mod reason;
+pub mod record;
