@@ -1,1 +1,4 @@
-//! placeholder
+//! The four seams of Hindsight: event log, analytics, search, segments. Each is a trait with an embedded and
+//! (later) a distributed implementation, and one conformance suite that both pass.
+
+pub mod log;
