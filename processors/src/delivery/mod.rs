@@ -1,0 +1,14 @@
+//! The delivery runtime: takes records from the log, cuts them into named ranges and has each range written
+//! exactly once, whatever crashes, rebalances or answers late.
+//!
+//! **Invariant:** whoever writes a range has first won its intent (one commit: offset = first, metadata =
+//! `pending first..last`), so two different cuts of the same records are never both written; a write that is
+//! repeated under its name is dropped by the sink.
+
+pub mod materializer;
+pub mod range;
+
+pub use materializer::{
+    CutLimits, Materializer, Poison, PrepareError, Prepared, Progress, ViewError, WriteError,
+};
+pub use range::RangeName;
