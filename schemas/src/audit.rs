@@ -23,6 +23,22 @@ pub enum Operation {
     Other,
 }
 
+impl Operation {
+    /// The name in events, rows and queries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Create => "create",
+            Operation::Read => "read",
+            Operation::Update => "update",
+            Operation::Delete => "delete",
+            Operation::Login => "login",
+            Operation::Export => "export",
+            Operation::Approve => "approve",
+            Operation::Other => "other",
+        }
+    }
+}
+
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,6 +46,16 @@ pub enum Operation {
 pub enum Outcome {
     Success,
     Failure,
+}
+
+impl Outcome {
+    /// The name in events, rows and queries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+        }
+    }
 }
 
 /// Who did it.

@@ -6,6 +6,8 @@
 pub mod audit;
 pub mod avro;
 pub mod canonical;
+pub mod documents;
 pub mod ids;
+pub mod patch;
 pub mod reason;
 pub mod record;
