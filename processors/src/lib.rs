@@ -5,3 +5,4 @@
 //! turns records into rows, documents or frames and writes them under the name it is given.
 
 pub mod delivery;
+pub mod facts;
