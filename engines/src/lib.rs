@@ -2,3 +2,4 @@
 //! (later) a distributed implementation, and one conformance suite that both pass.
 
 pub mod log;
+pub mod search;

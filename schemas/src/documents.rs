@@ -156,8 +156,16 @@ impl AuditDocument {
             target_type: event.targets.iter().map(|target| folded(&target.kind)).collect(),
             outcome: event.outcome.as_str().to_owned(),
             error: event.error.clone().unwrap_or_default(),
-            ip: event.origin.ip.trim().parse::<IpAddr>().ok().map(|ip| ip.to_canonical()),
-            device: format!("{} {}", event.origin.device, record.device).trim().to_owned(),
+            ip: event
+                .origin
+                .ip
+                .trim()
+                .parse::<IpAddr>()
+                .ok()
+                .map(|ip| ip.to_canonical()),
+            device: format!("{} {}", event.origin.device, record.device)
+                .trim()
+                .to_owned(),
             session: folded(&record.session_id),
             trace: folded(&record.trace_id),
             reference: named(event.references.iter().map(|of| (&*of.kind, &*of.id))),
@@ -194,15 +202,24 @@ fn full_text(event: &AuditEvent) -> String {
             text.push('\n');
         }
     };
-    for word in [&event.action, &event.actor.name, &event.actor.id, &event.source_id] {
+    for word in [
+        &event.action,
+        &event.actor.name,
+        &event.actor.id,
+        &event.source_id,
+    ] {
         add(word);
     }
     event.actor.roles.iter().for_each(|role| add(role));
     for target in &event.targets {
-        [&target.kind, &target.id, &target.name].into_iter().for_each(|word| add(word));
+        [&target.kind, &target.id, &target.name]
+            .into_iter()
+            .for_each(|word| add(word));
     }
     for reference in &event.references {
-        [&reference.kind, &reference.id].into_iter().for_each(|word| add(word));
+        [&reference.kind, &reference.id]
+            .into_iter()
+            .for_each(|word| add(word));
     }
     add(event.error.as_deref().unwrap_or_default());
     for word in [&event.origin.device, &event.origin.ip, &event.origin.user_agent] {

@@ -81,7 +81,10 @@ impl Patch {
             );
             path.truncate(length);
         }
-        let (was, now) = (was.filter(|value| is_leaf(value)), now.filter(|value| is_leaf(value)));
+        let (was, now) = (
+            was.filter(|value| is_leaf(value)),
+            now.filter(|value| is_leaf(value)),
+        );
         if was.is_some() || now.is_some() {
             self.push(path, was, now);
         }
@@ -190,9 +193,27 @@ mod tests {
 
     #[test]
     fn what_came_and_went_is_a_change_of_each_leaf() {
-        check(json!(null), json!({"a": {"b": true}, "e": []}), &[], &["a.b=true", "e=[]"], &["a.b", "e"]);
-        check(json!({"a": [1, null]}), json!(null), &["a.0=1", "a.1=null"], &[], &["a.0", "a.1"]);
-        check(json!({"a": "x"}), json!({"a": {"b": 1}}), &["a=x"], &["a.b=1"], &["a.b", "a"]);
+        check(
+            json!(null),
+            json!({"a": {"b": true}, "e": []}),
+            &[],
+            &["a.b=true", "e=[]"],
+            &["a.b", "e"],
+        );
+        check(
+            json!({"a": [1, null]}),
+            json!(null),
+            &["a.0=1", "a.1=null"],
+            &[],
+            &["a.0", "a.1"],
+        );
+        check(
+            json!({"a": "x"}),
+            json!({"a": {"b": 1}}),
+            &["a=x"],
+            &["a.b=1"],
+            &["a.b", "a"],
+        );
         check(json!("x"), json!("y"), &["$=x"], &["$=y"], &["$"]);
     }
 
