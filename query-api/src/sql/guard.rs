@@ -12,11 +12,12 @@ use std::ops::ControlFlow;
 
 use hindsight_schemas::ids::ProjectId;
 use sqlparser::ast::{
-    Expr, FormatClause, Function, JoinOperator, ObjectName, Query, Select, SetExpr, Statement, TableAlias,
-    TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    Expr, Function, JoinOperator, ObjectName, Query, Select, SetExpr, Statement, TableAlias, TableFactor,
+    TableWithJoins, VisitMut, VisitorMut,
 };
 use sqlparser::dialect::ClickHouseDialect;
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::functions::{function_allowed, table_function_allowed};
 
@@ -100,8 +101,11 @@ pub fn admit(text: &str, projects: &[ProjectId]) -> Result<Admitted, Refused> {
     if text.len() > STATEMENT_BYTES {
         return Err(Refused::TooLong(text.len()));
     }
-    let mut statements =
-        Parser::parse_sql(&ClickHouseDialect {}, text).map_err(|error| Refused::Syntax(error.to_string()))?;
+    let (tokens, format) = split_format(text)?;
+    let mut statements = Parser::new(&ClickHouseDialect {})
+        .with_tokens(tokens)
+        .parse_statements()
+        .map_err(|error| Refused::Syntax(error.to_string()))?;
     let statement = match statements.len() {
         0 => return Err(Refused::NotOneSelect("there is no statement")),
         1 => statements.remove(0),
@@ -110,7 +114,6 @@ pub fn admit(text: &str, projects: &[ProjectId]) -> Result<Admitted, Refused> {
     let Statement::Query(mut query) = statement else {
         return Err(Refused::NotOneSelect("the statement is no SELECT"));
     };
-    let format = take_format(&mut query)?;
     let mut guard = Guard {
         projects,
         names: with_names(&mut query)?,
@@ -129,16 +132,28 @@ pub fn admit(text: &str, projects: &[ProjectId]) -> Result<Admitted, Refused> {
     })
 }
 
-fn take_format(query: &mut Query) -> Result<Option<String>, Refused> {
-    let name = match query.format_clause.take() {
-        None => return Ok(None),
-        Some(FormatClause::Null) => "Null".to_owned(),
-        Some(FormatClause::Identifier(ident)) => ident.value,
+/// The statement's tokens, and the format where the text ends with `FORMAT name`. (To the parser `1 FORMAT CSV`
+/// is a value with an alias.)
+fn split_format(text: &str) -> Result<(Vec<Token>, Option<String>), Refused> {
+    let mut tokens = Tokenizer::new(&ClickHouseDialect {}, text)
+        .tokenize()
+        .map_err(|error| Refused::Syntax(error.to_string()))?;
+    tokens.retain(|token| !matches!(token, Token::Whitespace(_)));
+    while tokens.last() == Some(&Token::SemiColon) {
+        tokens.pop();
+    }
+    let [.., Token::Word(keyword), Token::Word(name)] = tokens.as_slice() else {
+        return Ok((tokens, None));
     };
-    let known = FORMATS.iter().find(|format| format.eq_ignore_ascii_case(&name));
-    known
-        .map(|format| Some((*format).to_owned()))
-        .ok_or(Refused::Format(name))
+    if !keyword.value.eq_ignore_ascii_case("FORMAT") || keyword.quote_style.is_some() {
+        return Ok((tokens, None));
+    }
+    let known = FORMATS
+        .iter()
+        .find(|format| format.eq_ignore_ascii_case(&name.value));
+    let format = known.ok_or_else(|| Refused::Format(name.value.clone()))?;
+    tokens.truncate(tokens.len() - 2);
+    Ok((tokens, Some((*format).to_owned())))
 }
 
 /// All names that `WITH` defines anywhere. A name of a table may not be among them: outside its scope it would
@@ -310,7 +325,7 @@ impl VisitorMut for Guard<'_> {
         flow(if query.settings.is_some() {
             Err(Refused::Clause("SETTINGS"))
         } else if query.format_clause.is_some() {
-            Err(Refused::Clause("FORMAT inside a subquery"))
+            Err(Refused::Clause("FORMAT before the end"))
         } else if !query.locks.is_empty() || query.for_clause.is_some() || !query.pipe_operators.is_empty() {
             Err(Refused::Clause("FOR, a lock or a pipe"))
         } else {
