@@ -2,4 +2,6 @@
 //! (later) a distributed implementation, and one conformance suite that both pass.
 
 pub mod log;
+pub mod rrweb;
 pub mod search;
+pub mod segments;
