@@ -1,1 +1,3 @@
-//! placeholder
+//! The HTTP edge: keys, limits, validation, masking, stamping, append, acknowledgement.
+
+pub mod scan;
