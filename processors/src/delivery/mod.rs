@@ -5,6 +5,9 @@
 //! `pending first..last`), so two different cuts of the same records are never both written; a write that is
 //! repeated under its name is dropped by the sink.
 
+pub mod clock;
+pub mod intent;
+pub mod lane;
 pub mod materializer;
 pub mod range;
 
