@@ -191,7 +191,7 @@ impl<B> Lane<B> {
             Input::OpenFailed(words) => self.stop_now(now, LaneError::Open(words)),
             Input::Record(record) => self.on_record(now, record),
             Input::EndOfPartition(offset) => self.on_end_of_partition(offset),
-            Input::OutOfRange { asked, available } => self.on_out_of_range(now, asked, available),
+            Input::OutOfRange { asked, available } => self.on_out_of_range(asked, available),
             Input::Prepared(name, result) => self.on_prepared(name, result),
             Input::DeadLettered(result) => self.on_dead_lettered(now, result),
             Input::Written(result) => self.on_written(now, result),
@@ -328,7 +328,7 @@ impl<B> Lane<B> {
         }
     }
 
-    fn on_out_of_range(&mut self, now: Moment, asked: Offset, available: (Offset, Offset)) {
+    fn on_out_of_range(&mut self, asked: Offset, available: (Offset, Offset)) {
         if self.phase != Phase::Running || self.stopping.is_some() {
             return;
         }
@@ -342,7 +342,6 @@ impl<B> Lane<B> {
         self.effects
             .push(Effect::Alarm(Alarm::Expired { from: asked, to }));
         self.reader_at = self.reader_at.max(to);
-        self.idle_since = now;
         self.effects.push(Effect::Seek(self.reader_at));
     }
 
