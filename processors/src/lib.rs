@@ -4,5 +4,7 @@
 //! **Architecture invariant:** only `delivery` knows about commits, rebalances and retries; a materializer
 //! turns records into rows, documents or frames and writes them under the name it is given.
 
+mod decode;
 pub mod delivery;
 pub mod facts;
+pub mod search;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use hindsight_engines::rrweb::{EventHead, EventKind};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -108,6 +109,14 @@ impl Fact {
     }
 }
 
+/// Console levels that count as errors.
+const ERROR_LEVELS: &[&str] = &["error", "assert"];
+
+/// Whether a fact counts as an error of the page.
+pub fn is_error(fact: &Fact) -> bool {
+    fact.kind == Kind::Error || (fact.kind == Kind::Console && ERROR_LEVELS.contains(&fact.level.as_str()))
+}
+
 const INCREMENTAL: u8 = 3;
 const META: u8 = 4;
 const CUSTOM: u8 = 5;
@@ -162,12 +171,11 @@ struct ConsolePayload {
     payload: Vec<String>,
 }
 
-/// Whether an event of this type and incremental source can make a fact at all; the caller knows both without
-/// parsing and skips the rest, which is nearly every byte.
-pub fn may_matter(kind: u8, source: Option<u8>) -> bool {
-    match kind {
-        INCREMENTAL => matches!(source, Some(SOURCE_MOUSE_INTERACTION | SOURCE_INPUT)),
-        META | CUSTOM | PLUGIN => true,
+/// Whether an event can make a fact at all, by its head alone; the rest, nearly every byte, is not parsed.
+pub fn may_matter(head: &EventHead<'_>) -> bool {
+    match head.kind {
+        EventKind::Incremental => matches!(head.source, Some(SOURCE_MOUSE_INTERACTION | SOURCE_INPUT)),
+        EventKind::Meta | EventKind::Custom | EventKind::Plugin => true,
         _ => false,
     }
 }

@@ -8,11 +8,13 @@
 //! Bound: every text is cut at [`TEXT_BYTES`], properties at [`PROPERTIES_BYTES`].
 
 mod agent;
+mod body;
 mod custom;
 mod event;
 
 pub use agent::{Agent, agent};
-pub use event::{Fact, Kind, fact, may_matter};
+pub use body::{Indexed, facts};
+pub use event::{Fact, Kind, fact, is_error, may_matter};
 
 /// The longest text kept of one field; the whole is in the segment.
 pub const TEXT_BYTES: usize = 2_048;

@@ -1,0 +1,56 @@
+//! Records to documents. Pure.
+
+use std::sync::Arc;
+
+use hindsight_engines::log::StoredRecord;
+use hindsight_engines::search::SearchWrite;
+use hindsight_schemas::documents::{AuditDocument, DocumentId};
+use hindsight_schemas::ids::Position;
+use hindsight_schemas::reason::Reason;
+use hindsight_schemas::record::{Erasure, Record};
+
+use super::{Documents, activity};
+use crate::decode::{Blame, convert_each};
+use crate::delivery::{PrepareError, Prepared};
+
+/// The documents of a range.
+pub(super) fn documents(records: Vec<StoredRecord>) -> Result<Prepared<Documents>, PrepareError> {
+    let (mut writes, mut origins) = (Vec::new(), Vec::new());
+    let poison = convert_each(records, |origin, record| {
+        let made = of_record(record, origin.position)?;
+        origins.extend(std::iter::repeat_n(origin, made.len()).cloned());
+        writes.extend(made);
+        Ok(())
+    })?;
+    Ok(Prepared {
+        batch: Documents {
+            writes: Arc::new(writes),
+            origins,
+        },
+        poison,
+    })
+}
+
+fn of_record(record: Record, position: Position) -> Result<Vec<SearchWrite>, Blame> {
+    let unreadable = |error: &dyn std::error::Error| (Reason::PoisonBody, error.to_string());
+    match record {
+        Record::Recording(batch) => {
+            let document = activity::document(&batch, position).map_err(|error| unreadable(&error))?;
+            Ok(vec![SearchWrite::CreateActivity(Box::new(document))])
+        }
+        Record::Audit(event) => {
+            let document = AuditDocument::new(event, position).map_err(|error| unreadable(&error))?;
+            Ok(vec![SearchWrite::CreateAudit(Box::new(document))])
+        }
+        Record::Erasure(erasure) => Ok(stubs(&erasure)),
+    }
+}
+
+/// An audit event goes only where the erasure names its id, never for its session's sake.
+fn stubs(erasure: &Erasure) -> Vec<SearchWrite> {
+    erasure
+        .audit_ids
+        .iter()
+        .map(|id| SearchWrite::Stub(DocumentId::audit(&erasure.project, *id)))
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! The search view: a document for each audit event, and one for what was seen and done in each batch.
+//!
+//! **Invariant:** the first document under an id wins. Records of one partition come in the order of their
+//! offsets, so the first to land is the lowest position; a twin with other content is a `conflict` and goes to
+//! dead letters. On failure a write is repeated as it was: an engine that has a document answers `Exists`.
+
+mod activity;
+mod convert;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hindsight_engines::log::StoredRecord;
+use hindsight_engines::search::{Search, SearchError, SearchWrite, WriteOutcome, WriteRange};
+use hindsight_schemas::ids::{Partition, Topic};
+use hindsight_schemas::reason::Reason;
+
+use crate::delivery::{Materializer, Poison, PrepareError, Prepared, RangeName, ViewError, WriteError};
+
+/// The version of the conversion: another one makes other documents of the same records.
+const VERSION: u32 = 1;
+
+/// Makes the search view.
+pub struct SearchView {
+    engine: Arc<dyn Search>,
+    view_generation: u32,
+}
+
+impl SearchView {
+    /// Writes to this engine.
+    pub fn new(engine: Arc<dyn Search>, view_generation: u32) -> Self {
+        Self {
+            engine,
+            view_generation,
+        }
+    }
+}
+
+/// The documents of a range, each with the record that made it.
+pub struct Documents {
+    writes: Arc<Vec<SearchWrite>>,
+    /// For each write, its record: what an item-level refusal blames.
+    origins: Vec<StoredRecord>,
+}
+
+#[async_trait]
+impl Materializer for SearchView {
+    type Prepared = Documents;
+
+    fn name(&self) -> &'static str {
+        "search"
+    }
+
+    fn version(&self) -> u32 {
+        VERSION
+    }
+
+    fn view_generation(&self) -> u32 {
+        self.view_generation
+    }
+
+    fn topics(&self) -> &'static [Topic] {
+        &[Topic::Recordings, Topic::Audit]
+    }
+
+    fn prepare(
+        &self,
+        _name: &RangeName,
+        records: Vec<StoredRecord>,
+    ) -> Result<Prepared<Documents>, PrepareError> {
+        convert::documents(records)
+    }
+
+    async fn write(&self, name: &RangeName, batch: &Documents) -> Result<(), WriteError> {
+        let range = WriteRange {
+            log_id: name.log_id,
+            partition: name.partition,
+            last: name.last,
+        };
+        let outcomes = self
+            .engine
+            .write(range, batch.writes.clone())
+            .await
+            .map_err(write_error)?;
+        let rejected: Vec<Poison> = outcomes
+            .into_iter()
+            .zip(&batch.origins)
+            .filter_map(|(outcome, record)| blame(outcome, record))
+            .collect();
+        if rejected.is_empty() {
+            Ok(())
+        } else {
+            Err(WriteError::Rejected(rejected))
+        }
+    }
+
+    /// Creating again what may be there is how a range is settled: the id tells.
+    async fn settle(&self, name: &RangeName, batch: &Documents) -> Result<(), WriteError> {
+        self.write(name, batch).await
+    }
+
+    async fn has_rows(&self, partition: Partition) -> Result<bool, ViewError> {
+        let committed = self
+            .engine
+            .committed_positions()
+            .await
+            .map_err(|error| ViewError(error.to_string()))?;
+        Ok(committed.iter().any(|position| position.partition == partition))
+    }
+}
+
+/// The engine wrote all, part or nothing: writing the same again is safe either way.
+fn write_error(error: SearchError) -> WriteError {
+    WriteError::Ambiguous(error.to_string())
+}
+
+fn blame(outcome: WriteOutcome, record: &StoredRecord) -> Option<Poison> {
+    let (reason, detail) = match outcome {
+        WriteOutcome::Created | WriteOutcome::Erased | WriteOutcome::Stubbed => return None,
+        WriteOutcome::Exists {
+            same_content: true, ..
+        } => return None,
+        WriteOutcome::Exists {
+            same_content: false,
+            position,
+        } if position == record.position => return None,
+        WriteOutcome::Exists {
+            same_content: false,
+            position,
+        } => (
+            Reason::Conflict,
+            format!(
+                "another body came first, at {} offset {}",
+                position.partition, position.offset
+            ),
+        ),
+        WriteOutcome::Rejected { reason, detail } => (reason, detail),
+    };
+    Some(Poison {
+        record: record.clone(),
+        reason,
+        detail,
+    })
+}
