@@ -7,6 +7,9 @@
 //! Appends are asynchronous. A consumer is owned by one thread, which polls and commits: nothing here
 //! needs a lock around it.
 
+pub mod embedded;
+pub mod murmur2;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,6 +69,9 @@ pub enum AppendError {
     /// The log is at its disk bound or its disk is full: nothing was kept.
     #[error("the log is full: {0}")]
     Full(String),
+    /// A record names a partition that its topic does not have: nothing was kept.
+    #[error("there is no partition {0}")]
+    NoSuchPartition(Partition),
     /// No answer within the bound: all, part or nothing may be kept; sending the same again is safe.
     #[error("the log did not answer: {0}")]
     Unavailable(String),

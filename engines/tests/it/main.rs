@@ -1,0 +1,3 @@
+//! The engines through their public seams.
+
+mod log;
