@@ -6,8 +6,11 @@
 pub mod audit;
 pub mod avro;
 pub mod canonical;
+pub mod ddl;
 pub mod documents;
 pub mod ids;
 pub mod patch;
 pub mod reason;
 pub mod record;
+pub mod row_binary;
+pub mod rows;

@@ -1,0 +1,60 @@
+//! Applies the numbered migrations of a view generation, records each, and makes the views for people anew.
+//!
+//! **Invariant:** a migration is recorded after its statements; a crash between repeats statements that can be
+//! repeated. A database that is newer, or was made by another text, is refused before anything is changed.
+
+use hindsight_schemas::ddl::{self, Dialect, MIGRATIONS, Migration};
+use serde::Deserialize;
+
+use super::{Analytics, MigrateError, Query, QueryError, query_rows};
+
+#[derive(Deserialize)]
+struct Applied {
+    number: u32,
+    name: String,
+    digest: String,
+}
+
+pub(super) async fn migrate(engine: &dyn Analytics, dialect: Dialect, generation: u32) -> Result<(), MigrateError> {
+    run_all(engine, ddl::bootstrap(dialect, generation)).await?;
+    let database = ddl::database(generation);
+    let sql = format!("SELECT number, name, digest FROM {database}.schema_migrations FINAL ORDER BY number");
+    let applied: Vec<Applied> = query_rows(engine, Query::new(sql)).await?;
+    check(&applied)?;
+    for migration in MIGRATIONS.iter().filter(|step| applied.iter().all(|done| done.number != step.number)) {
+        run_all(engine, migration.statements(dialect, generation)).await?;
+        record(engine, &database, migration).await?;
+    }
+    run_all(engine, ddl::people_views(dialect, generation)).await?;
+    Ok(())
+}
+
+fn check(applied: &[Applied]) -> Result<(), MigrateError> {
+    let known = u32::try_from(MIGRATIONS.len()).expect("a handful of migrations");
+    for done in applied {
+        match MIGRATIONS.iter().find(|step| step.number == done.number) {
+            None => return Err(MigrateError::Newer { found: done.number, known }),
+            Some(step) if step.digest() != done.digest => {
+                return Err(MigrateError::Changed { number: done.number, name: done.name.clone() });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn record(engine: &dyn Analytics, database: &str, step: &Migration) -> Result<(), QueryError> {
+    let sql = format!(
+        "INSERT INTO {database}.schema_migrations (number, name, digest) \
+         SELECT {{number:UInt32}}, {{name:String}}, {{digest:String}}"
+    );
+    let query = Query::new(sql).param("number", step.number).param("name", step.name).param("digest", step.digest());
+    engine.execute(query).await
+}
+
+async fn run_all(engine: &dyn Analytics, statements: Vec<String>) -> Result<(), QueryError> {
+    for statement in statements {
+        engine.execute(Query::new(statement)).await?;
+    }
+    Ok(())
+}

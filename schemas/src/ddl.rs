@@ -1,0 +1,142 @@
+//! The analytics schema as numbered migrations: one text for both sizes, where macros give each its engine.
+//!
+//! **Invariant:** a migration that has been applied never changes (its digest is recorded beside its number and
+//! compared at each start); every statement can be repeated, so a crash between a statement and its record does
+//! no harm. The views for people hold no data and are made anew each time.
+//!
+//! Macros: `{db}` the view generation's database, `{engine:Replacing(version)}`, `{settings}`.
+
+use sha2::{Digest as _, Sha256};
+
+/// The database of the views for people.
+pub const PEOPLE_DATABASE: &str = "hindsight";
+
+/// The database of one view generation.
+pub fn database(view_generation: u32) -> String {
+    format!("{PEOPLE_DATABASE}_g{view_generation}")
+}
+
+/// Which size the text is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Plain MergeTree, each insert fsynced: libchdb.
+    Embedded,
+    /// Replicated tables of a real cluster.
+    Replicated,
+}
+
+impl Dialect {
+    fn engine(self, argument: &str) -> String {
+        match self {
+            Self::Embedded => format!("ReplacingMergeTree({argument})"),
+            Self::Replicated => format!("ReplicatedReplacingMergeTree({argument})"),
+        }
+    }
+
+    /// Both windows outlast the longest pause between a write and its settling.
+    fn settings(self) -> &'static str {
+        match self {
+            Self::Embedded => {
+                "non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1"
+            }
+            Self::Replicated => {
+                "replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800"
+            }
+        }
+    }
+}
+
+/// One numbered step.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// From 1, without holes.
+    pub number: u32,
+    /// The file's name without number and extension.
+    pub name: &'static str,
+    text: &'static str,
+}
+
+impl Migration {
+    /// Its statements.
+    pub fn statements(&self, dialect: Dialect, view_generation: u32) -> Vec<String> {
+        expand(self.text, dialect, view_generation)
+    }
+
+    /// SHA-256 of the text, in hex: what is recorded when it has been applied.
+    pub fn digest(&self) -> String {
+        Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+macro_rules! migration {
+    ($number:literal, $file:literal, $name:literal) => {
+        Migration { number: $number, name: $name, text: include_str!(concat!("../clickhouse/", $file, "_", $name, ".sql")) }
+    };
+}
+
+/// All migrations, in order.
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001", "recorder_events"),
+    migration!(2, "0002", "batches"),
+    migration!(3, "0003", "sessions"),
+    migration!(4, "0004", "segments"),
+    migration!(5, "0005", "audit_events"),
+];
+
+/// Statements that make the databases and the table in which migrations are recorded.
+pub fn bootstrap(dialect: Dialect, view_generation: u32) -> Vec<String> {
+    expand(
+        "CREATE DATABASE IF NOT EXISTS hindsight ENGINE = Atomic;
+CREATE DATABASE IF NOT EXISTS {db} ENGINE = Atomic;
+CREATE TABLE IF NOT EXISTS {db}.schema_migrations
+(number UInt32, name String, digest String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
+ENGINE = {engine:Replacing(applied_at)} ORDER BY number SETTINGS {settings};",
+        dialect,
+        view_generation,
+    )
+}
+
+/// Statements that point the views for people at a view generation.
+pub fn people_views(dialect: Dialect, view_generation: u32) -> Vec<String> {
+    expand(include_str!("../clickhouse/views.sql"), dialect, view_generation)
+}
+
+/// Expands the macros and splits at `;` before a line's end, which our texts have nowhere else.
+fn expand(text: &str, dialect: Dialect, view_generation: u32) -> Vec<String> {
+    const ENGINE: &str = "{engine:Replacing(";
+    let mut text = text.replace("{db}", &database(view_generation)).replace("{settings}", dialect.settings());
+    while let Some(start) = text.find(ENGINE) {
+        let argument_at = start + ENGINE.len();
+        let length = text[argument_at..].find(")}").expect("an engine macro ends with `)}`");
+        let engine = dialect.engine(&text[argument_at..argument_at + length]);
+        text.replace_range(start..argument_at + length + 2, &engine);
+    }
+    let without_comments: String = text.lines().filter(|line| !line.starts_with("--")).map(|line| format!("{line}\n")).collect();
+    without_comments.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()).map(String::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_no_holes_and_macros_no_rest() {
+        for (index, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.number as usize, index + 1, "{}", migration.name);
+            for dialect in [Dialect::Embedded, Dialect::Replicated] {
+                for statement in migration.statements(dialect, 7) {
+                    assert!(!statement.contains('{') && statement.contains("hindsight_g7."), "{statement}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn both_sizes_have_their_engine_and_window() {
+        let text = |dialect| MIGRATIONS[0].statements(dialect, 1).concat();
+        assert!(text(Dialect::Embedded).contains("ENGINE = ReplacingMergeTree(version)"));
+        assert!(text(Dialect::Embedded).contains("fsync_after_insert = 1"));
+        assert!(text(Dialect::Replicated).contains("ENGINE = ReplicatedReplacingMergeTree(version)"));
+        assert!(text(Dialect::Replicated).contains("replicated_deduplication_window = 10000"));
+    }
+}
