@@ -64,13 +64,20 @@ impl Migration {
 
     /// SHA-256 of the text, in hex: what is recorded when it has been applied.
     pub fn digest(&self) -> String {
-        Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(self.text.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
 macro_rules! migration {
     ($number:literal, $file:literal, $name:literal) => {
-        Migration { number: $number, name: $name, text: include_str!(concat!("../clickhouse/", $file, "_", $name, ".sql")) }
+        Migration {
+            number: $number,
+            name: $name,
+            text: include_str!(concat!("../clickhouse/", $file, "_", $name, ".sql")),
+        }
     };
 }
 
@@ -104,15 +111,28 @@ pub fn people_views(dialect: Dialect, view_generation: u32) -> Vec<String> {
 /// Expands the macros and splits at `;` before a line's end, which our texts have nowhere else.
 fn expand(text: &str, dialect: Dialect, view_generation: u32) -> Vec<String> {
     const ENGINE: &str = "{engine:Replacing(";
-    let mut text = text.replace("{db}", &database(view_generation)).replace("{settings}", dialect.settings());
+    let mut text = text
+        .replace("{db}", &database(view_generation))
+        .replace("{settings}", dialect.settings());
     while let Some(start) = text.find(ENGINE) {
         let argument_at = start + ENGINE.len();
-        let length = text[argument_at..].find(")}").expect("an engine macro ends with `)}`");
+        let length = text[argument_at..]
+            .find(")}")
+            .expect("an engine macro ends with `)}`");
         let engine = dialect.engine(&text[argument_at..argument_at + length]);
         text.replace_range(start..argument_at + length + 2, &engine);
     }
-    let without_comments: String = text.lines().filter(|line| !line.starts_with("--")).map(|line| format!("{line}\n")).collect();
-    without_comments.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()).map(String::from).collect()
+    let without_comments: String = text
+        .lines()
+        .filter(|line| !line.starts_with("--"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    without_comments
+        .split(";\n")
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+        .map(String::from)
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,7 +145,10 @@ mod tests {
             assert_eq!(migration.number as usize, index + 1, "{}", migration.name);
             for dialect in [Dialect::Embedded, Dialect::Replicated] {
                 for statement in migration.statements(dialect, 7) {
-                    assert!(!statement.contains('{') && statement.contains("hindsight_g7."), "{statement}");
+                    assert!(
+                        !statement.contains('{') && statement.contains("hindsight_g7."),
+                        "{statement}"
+                    );
                 }
             }
         }

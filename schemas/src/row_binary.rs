@@ -29,7 +29,11 @@ pub trait Row {
 
     /// The table partition of the row as `toYYYYMM` has it: one insert may not cross it.
     fn partition(&self) -> u32 {
-        let date = self.identity_time().timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let date = self
+            .identity_time()
+            .timestamp()
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .date();
         u32::from(date.year().unsigned_abs()) * 100 + u32::from(date.month().unsigned_abs())
     }
 }
@@ -38,8 +42,14 @@ pub trait Row {
 /// partition. An offset takes 52 bits, a partition 12, so the order is total and the engine alone decides.
 pub fn winning_version(log_partition: u32, log_offset: u64) -> u64 {
     const PARTITION_BITS: u32 = 12;
-    debug_assert!(log_offset >> (64 - PARTITION_BITS) == 0, "offset {log_offset} needs more than 52 bits");
-    debug_assert!(log_partition >> PARTITION_BITS == 0, "partition {log_partition} needs more than 12 bits");
+    debug_assert!(
+        log_offset >> (64 - PARTITION_BITS) == 0,
+        "offset {log_offset} needs more than 52 bits"
+    );
+    debug_assert!(
+        log_partition >> PARTITION_BITS == 0,
+        "partition {log_partition} needs more than 12 bits"
+    );
     u64::MAX - ((log_offset << PARTITION_BITS) | u64::from(log_partition))
 }
 
@@ -137,7 +147,13 @@ impl Column for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        serializer.collect_str(
+            &self
+                .0
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        )
     }
 }
 
@@ -265,7 +281,10 @@ mod tests {
     #[test]
     fn times_and_digests_survive_json() {
         let json = serde_json::to_string(&(Millis(-1), Micros(1), Seconds(7), Digest([0xab; 32]))).unwrap();
-        assert!(json.starts_with(r#"["1969-12-31T23:59:59.999000Z","1970-01-01T00:00:00.000001Z","#), "{json}");
+        assert!(
+            json.starts_with(r#"["1969-12-31T23:59:59.999000Z","1970-01-01T00:00:00.000001Z","#),
+            "{json}"
+        );
         let back: (Millis, Micros, Seconds, Digest) = serde_json::from_str(&json).unwrap();
         assert_eq!(back, (Millis(-1), Micros(1), Seconds(7), Digest([0xab; 32])));
     }

@@ -25,7 +25,9 @@ pub struct Reference {
 
 impl Column for Reference {
     fn put(&self, out: &mut Vec<u8>) {
-        [&self.kind, &self.id, &self.by].into_iter().for_each(|text| text.put(out));
+        [&self.kind, &self.id, &self.by]
+            .into_iter()
+            .for_each(|text| text.put(out));
     }
 }
 

@@ -34,7 +34,10 @@ impl InsertBlock {
     /// The same block under the token's next epoch: what settling uses when the engine knows the token but lost
     /// the rows.
     pub fn at_epoch(&self, epoch: u32) -> Self {
-        Self { token: format!("{}#{epoch}", self.token), ..self.clone() }
+        Self {
+            token: format!("{}#{epoch}", self.token),
+            ..self.clone()
+        }
     }
 }
 
@@ -62,12 +65,18 @@ impl BlockBuilder {
 
     /// Adds a row, in the order of the log; says which block took it (blocks finish in this order).
     pub fn push<R: Row>(&mut self, row: &R) -> (u32, u32) {
-        debug_assert!(self.table.ends_with(R::TABLE), "a row of {} in a block for {}", R::TABLE, self.table);
+        debug_assert!(
+            self.table.ends_with(R::TABLE),
+            "a row of {} in a block for {}",
+            R::TABLE,
+            self.table
+        );
         let partition = row.partition();
         let piece = self.open.entry(partition).or_default();
-        let full = self.parts.get(&(partition, *piece)).is_some_and(|(bytes, count)| {
-            *count >= MAX_BLOCK_ROWS || bytes.len() >= MAX_BLOCK_BYTES
-        });
+        let full = self
+            .parts
+            .get(&(partition, *piece))
+            .is_some_and(|(bytes, count)| *count >= MAX_BLOCK_ROWS || bytes.len() >= MAX_BLOCK_BYTES);
         *piece += u32::from(full);
         let taken_by = (partition, *piece);
         let (bytes, count) = self.parts.entry(taken_by).or_default();
@@ -78,7 +87,13 @@ impl BlockBuilder {
 
     /// The blocks, each with its token.
     pub fn finish(self) -> Vec<InsertBlock> {
-        let Self { table, columns, name, parts, .. } = self;
+        let Self {
+            table,
+            columns,
+            name,
+            parts,
+            ..
+        } = self;
         parts
             .into_iter()
             .map(|((partition, piece), (bytes, row_count))| InsertBlock {

@@ -65,8 +65,15 @@ pub struct HttpAnalytics {
 impl HttpAnalytics {
     /// A client of an engine that may move (the embedded child's supervisor tells where to).
     pub fn new(endpoint: watch::Receiver<Endpoint>, options: HttpOptions) -> Self {
-        let client = Client::builder().connect_timeout(CONNECT_LIMIT).no_proxy().build();
-        Self { client: client.expect("a client without TLS has nothing that can fail"), endpoint, options }
+        let client = Client::builder()
+            .connect_timeout(CONNECT_LIMIT)
+            .no_proxy()
+            .build();
+        Self {
+            client: client.expect("a client without TLS has nothing that can fail"),
+            endpoint,
+            options,
+        }
     }
 
     /// A client of an engine that stays where it is.
@@ -101,19 +108,29 @@ impl HttpAnalytics {
         let answer = tokio::time::timeout(limit + ANSWER_MARGIN, request.send()).await;
         let answer = answer.map_err(|_| QueryError::Unavailable("no answer in time".into()))?;
         let answer = answer.map_err(|error| QueryError::Unavailable(failure::chain(&error)))?;
-        if answer.status().is_success() { Ok(answer) } else { Err(failure::of_answer(answer).await) }
+        if answer.status().is_success() {
+            Ok(answer)
+        } else {
+            Err(failure::of_answer(answer).await)
+        }
     }
 }
 
 fn limit_of(query: &Query) -> Option<Duration> {
-    let (_, seconds) = query.settings.iter().find(|(name, _)| name == "max_execution_time")?;
-    Some(Duration::from_secs_f64(seconds.parse::<f64>().ok()?.clamp(1.0, 86_400.0)))
+    let (_, seconds) = query
+        .settings
+        .iter()
+        .find(|(name, _)| name == "max_execution_time")?;
+    Some(Duration::from_secs_f64(
+        seconds.parse::<f64>().ok()?.clamp(1.0, 86_400.0),
+    ))
 }
 
 #[async_trait]
 impl Analytics for HttpAnalytics {
     async fn ping(&self) -> Result<(), QueryError> {
-        self.execute(Query::new("SELECT 1").setting("max_execution_time", 5)).await
+        self.execute(Query::new("SELECT 1").setting("max_execution_time", 5))
+            .await
     }
 
     async fn migrate(&self, view_generation: u32) -> Result<(), MigrateError> {
@@ -122,15 +139,28 @@ impl Analytics for HttpAnalytics {
 
     async fn insert(&self, block: &InsertBlock) -> Result<(), InsertError> {
         let columns: Vec<String> = block.columns.iter().map(|column| format!("`{column}`")).collect();
-        let statement = format!("INSERT INTO {} ({}) FORMAT RowBinary", block.table, columns.join(", "));
+        let statement = format!(
+            "INSERT INTO {} ({}) FORMAT RowBinary",
+            block.table,
+            columns.join(", ")
+        );
         let limit = self.options.insert_limit;
         let request = self
             .post()
-            .query(&[("query", statement.as_str()), ("insert_deduplication_token", block.token.as_str())])
+            .query(&[
+                ("query", statement.as_str()),
+                ("insert_deduplication_token", block.token.as_str()),
+            ])
             .query(&[("async_insert", "0"), ("insert_deduplicate", "1")])
             // One block whatever its size, so that its token stands for all of it.
-            .query(&[("max_insert_block_size", "1048449"), ("min_insert_block_size_rows", "1048449")])
-            .query(&[("min_insert_block_size_bytes", 1_u64 << 30), ("max_execution_time", limit.as_secs())])
+            .query(&[
+                ("max_insert_block_size", "1048449"),
+                ("min_insert_block_size_rows", "1048449"),
+            ])
+            .query(&[
+                ("min_insert_block_size_bytes", 1_u64 << 30),
+                ("max_execution_time", limit.as_secs()),
+            ])
             .body(block.rows.clone());
         let answer = tokio::time::timeout(limit + ANSWER_MARGIN, request.send()).await;
         let answer = answer.map_err(|_| InsertError::Ambiguous("no answer in time".into()))?;
@@ -143,8 +173,14 @@ impl Analytics for HttpAnalytics {
 
     async fn stream(&self, query: Query) -> Result<ByteStream, QueryError> {
         let answer = self.send(query).await?;
-        let tag = answer.headers().get("x-clickhouse-exception-tag").and_then(|tag| tag.to_str().ok()).map(String::from);
-        let chunks = answer.bytes_stream().map_err(|error| QueryError::Unreadable(failure::chain(&error)));
+        let tag = answer
+            .headers()
+            .get("x-clickhouse-exception-tag")
+            .and_then(|tag| tag.to_str().ok())
+            .map(String::from);
+        let chunks = answer
+            .bytes_stream()
+            .map_err(|error| QueryError::Unreadable(failure::chain(&error)));
         Ok(exception::surfaced(chunks, tag))
     }
 

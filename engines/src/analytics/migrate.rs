@@ -15,13 +15,20 @@ struct Applied {
     digest: String,
 }
 
-pub(super) async fn migrate(engine: &dyn Analytics, dialect: Dialect, generation: u32) -> Result<(), MigrateError> {
+pub(super) async fn migrate(
+    engine: &dyn Analytics,
+    dialect: Dialect,
+    generation: u32,
+) -> Result<(), MigrateError> {
     run_all(engine, ddl::bootstrap(dialect, generation)).await?;
     let database = ddl::database(generation);
     let sql = format!("SELECT number, name, digest FROM {database}.schema_migrations FINAL ORDER BY number");
     let applied: Vec<Applied> = query_rows(engine, Query::new(sql)).await?;
     check(&applied)?;
-    for migration in MIGRATIONS.iter().filter(|step| applied.iter().all(|done| done.number != step.number)) {
+    for migration in MIGRATIONS
+        .iter()
+        .filter(|step| applied.iter().all(|done| done.number != step.number))
+    {
         run_all(engine, migration.statements(dialect, generation)).await?;
         record(engine, &database, migration).await?;
     }
@@ -33,9 +40,17 @@ fn check(applied: &[Applied]) -> Result<(), MigrateError> {
     let known = u32::try_from(MIGRATIONS.len()).expect("a handful of migrations");
     for done in applied {
         match MIGRATIONS.iter().find(|step| step.number == done.number) {
-            None => return Err(MigrateError::Newer { found: done.number, known }),
+            None => {
+                return Err(MigrateError::Newer {
+                    found: done.number,
+                    known,
+                });
+            }
             Some(step) if step.digest() != done.digest => {
-                return Err(MigrateError::Changed { number: done.number, name: done.name.clone() });
+                return Err(MigrateError::Changed {
+                    number: done.number,
+                    name: done.name.clone(),
+                });
             }
             Some(_) => {}
         }
@@ -48,7 +63,10 @@ async fn record(engine: &dyn Analytics, database: &str, step: &Migration) -> Res
         "INSERT INTO {database}.schema_migrations (number, name, digest) \
          SELECT {{number:UInt32}}, {{name:String}}, {{digest:String}}"
     );
-    let query = Query::new(sql).param("number", step.number).param("name", step.name).param("digest", step.digest());
+    let query = Query::new(sql)
+        .param("number", step.number)
+        .param("name", step.name)
+        .param("digest", step.digest());
     engine.execute(query).await
 }
 

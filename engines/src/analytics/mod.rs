@@ -24,7 +24,10 @@ use serde::de::DeserializeOwned;
 pub use block::{BlockBuilder, InsertBlock, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, blocks_of};
 pub use http::{Endpoint, HttpAnalytics, HttpOptions};
 pub use query::{Param, Query};
-pub use settle::{Erased, ExpectedBlock, ExpectedRow, SettleError, Settled, Settles, expected_blocks, settle};
+pub use settle::{
+    EPOCHS, Erased, ExpectedBlock, ExpectedRow, READ_BACK_ROWS, Rank, SettleError, Settled, Settles,
+    TableShape, expected_blocks, settle,
+};
 
 /// The bytes of a result, chunk by chunk.
 pub type ByteStream = BoxStream<'static, Result<Bytes, QueryError>>;
@@ -117,18 +120,25 @@ pub trait Analytics: Send + Sync {
 pub const MAX_ROWS_BYTES: usize = 256 << 20;
 
 /// All rows of a SELECT. Times come as RFC 3339 text, 64-bit integers as numbers; `FORMAT` must not be in the text.
-pub async fn query_rows<T: DeserializeOwned>(engine: &dyn Analytics, query: Query) -> Result<Vec<T>, QueryError> {
+pub async fn query_rows<T: DeserializeOwned>(
+    engine: &dyn Analytics,
+    query: Query,
+) -> Result<Vec<T>, QueryError> {
     use futures::TryStreamExt;
     let mut chunks = engine.stream(query.as_json_lines()).await?;
     let mut text = Vec::new();
     while let Some(chunk) = chunks.try_next().await? {
         if text.len() + chunk.len() > MAX_ROWS_BYTES {
-            return Err(QueryError::Unreadable(format!("over {MAX_ROWS_BYTES} bytes (MAX_ROWS_BYTES)")));
+            return Err(QueryError::Unreadable(format!(
+                "over {MAX_ROWS_BYTES} bytes (MAX_ROWS_BYTES)"
+            )));
         }
         text.extend_from_slice(&chunk);
     }
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_slice(line).map_err(|error| QueryError::Unreadable(error.to_string()))).collect()
+    lines
+        .map(|line| serde_json::from_slice(line).map_err(|error| QueryError::Unreadable(error.to_string())))
+        .collect()
 }
 
 /// All rows of one of our tables that meet a condition.
@@ -137,6 +147,10 @@ pub async fn table_rows<R: Row + DeserializeOwned>(
     database: &str,
     condition: &str,
 ) -> Result<Vec<R>, QueryError> {
-    let sql = format!("SELECT {} FROM {database}.{} WHERE {condition}", R::select_list(), R::TABLE);
+    let sql = format!(
+        "SELECT {} FROM {database}.{} WHERE {condition}",
+        R::select_list(),
+        R::TABLE
+    );
     query_rows(engine, Query::new(sql)).await
 }

@@ -68,32 +68,57 @@ by_display!(u8, u16, u32, u64, usize, i32, i64, f64, bool, Uuid);
 impl From<Millis> for Param {
     /// For `DateTime64(3)`.
     fn from(time: Millis) -> Self {
-        Self(format!("{}.{:03}", time.0.div_euclid(1000), time.0.rem_euclid(1000)))
+        Self(format!(
+            "{}.{:03}",
+            time.0.div_euclid(1000),
+            time.0.rem_euclid(1000)
+        ))
     }
 }
 
 impl From<Micros> for Param {
     /// For `DateTime64(6)`.
     fn from(time: Micros) -> Self {
-        Self(format!("{}.{:06}", time.0.div_euclid(1_000_000), time.0.rem_euclid(1_000_000)))
+        Self(format!(
+            "{}.{:06}",
+            time.0.div_euclid(1_000_000),
+            time.0.rem_euclid(1_000_000)
+        ))
     }
 }
 
 impl From<&[String]> for Param {
     fn from(items: &[String]) -> Self {
-        Self(escaped(&format!("[{}]", items.iter().map(|item| quoted(item)).collect::<Vec<_>>().join(","))))
+        Self(escaped(&format!(
+            "[{}]",
+            items
+                .iter()
+                .map(|item| quoted(item))
+                .collect::<Vec<_>>()
+                .join(",")
+        )))
     }
 }
 
 impl From<&[Uuid]> for Param {
     fn from(items: &[Uuid]) -> Self {
-        Self(format!("[{}]", items.iter().map(|id| format!("'{id}'")).collect::<Vec<_>>().join(",")))
+        Self(format!(
+            "[{}]",
+            items
+                .iter()
+                .map(|id| format!("'{id}'"))
+                .collect::<Vec<_>>()
+                .join(",")
+        ))
     }
 }
 
 impl From<&[u64]> for Param {
     fn from(items: &[u64]) -> Self {
-        Self(format!("[{}]", items.iter().map(u64::to_string).collect::<Vec<_>>().join(",")))
+        Self(format!(
+            "[{}]",
+            items.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+        ))
     }
 }
 
@@ -113,7 +138,12 @@ pub struct Query {
 impl Query {
     /// A statement without parameters.
     pub fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), params: vec![], settings: vec![], format: None }
+        Self {
+            sql: sql.into(),
+            params: vec![],
+            settings: vec![],
+            format: None,
+        }
     }
 
     /// Binds a value.
@@ -161,7 +191,10 @@ mod tests {
     #[test]
     fn values_are_escaped_for_their_place() {
         assert_eq!(Param::from("a\tb\\").as_str(), "a\\tb\\\\");
-        assert_eq!(Param::from(&["it's".to_owned(), "b\\".to_owned()][..]).as_str(), r"['it\\'s','b\\\\']");
+        assert_eq!(
+            Param::from(&["it's".to_owned(), "b\\".to_owned()][..]).as_str(),
+            r"['it\\'s','b\\\\']"
+        );
         assert_eq!(Param::from(Millis(-1)).as_str(), "-1.999");
     }
 }

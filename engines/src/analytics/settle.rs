@@ -95,30 +95,60 @@ macro_rules! settles {
     };
 }
 settles!(
-    RecorderEvent, started_at, session_id, BY_POSITION,
+    RecorderEvent,
+    started_at,
+    session_id,
+    BY_POSITION,
     "concat(project, '/', toString(session_id), '/', tab, '/', toString(seq), '/', toString(`index`))",
-    |row| (row.log_offset, u64::from(row.log_partition)), row.session_id, row.tab, row.seq, row.index
+    |row| (row.log_offset, u64::from(row.log_partition)),
+    row.session_id,
+    row.tab,
+    row.seq,
+    row.index
 );
 settles!(
-    Batch, started_at, session_id, BY_POSITION,
+    Batch,
+    started_at,
+    session_id,
+    BY_POSITION,
     "concat(project, '/', toString(session_id), '/', tab, '/', toString(seq))",
-    |row| (row.log_offset, u64::from(row.log_partition)), row.session_id, row.tab, row.seq
+    |row| (row.log_offset, u64::from(row.log_partition)),
+    row.session_id,
+    row.tab,
+    row.seq
 );
 settles!(
-    Segment, started_at, session_id, BY_POSITION,
+    Segment,
+    started_at,
+    session_id,
+    BY_POSITION,
     "concat(project, '/', toString(session_id), '/', toString(generation), '/', tab, '/', toString(seq_from), '/', \
      toString(frame), '/', object)",
     |row| (row.log_offset, u64::from(row.log_partition)),
-    row.session_id, row.generation, row.tab, row.seq_from, row.frame, row.object
+    row.session_id,
+    row.generation,
+    row.tab,
+    row.seq_from,
+    row.frame,
+    row.object
 );
 settles!(
-    AuditRow, id_at, id, BY_POSITION, "concat(project, '/', toString(id))",
-    |row| (row.log_offset, u64::from(row.log_partition)), row.id
+    AuditRow,
+    id_at,
+    id,
+    BY_POSITION,
+    "concat(project, '/', toString(id))",
+    |row| (row.log_offset, u64::from(row.log_partition)),
+    row.id
 );
 settles!(
-    Session, id_at, session_id, "(toUInt64(4294967295 - generation), toUInt64(0))",
+    Session,
+    id_at,
+    session_id,
+    "(toUInt64(4294967295 - generation), toUInt64(0))",
     "concat(project, '/', toString(session_id))",
-    |row| (u64::from(u32::MAX - row.generation), 0), row.session_id
+    |row| (u64::from(u32::MAX - row.generation), 0),
+    row.session_id
 );
 
 /// The blocks of a range's rows, each with what is expected of it; tokens and bytes as [`super::blocks_of`] has them.
@@ -126,10 +156,19 @@ pub fn expected_blocks<R: Settles>(database: &str, name: &str, rows: &[R]) -> Ve
     let mut builder = BlockBuilder::new::<R>(database, name);
     let mut expected: std::collections::BTreeMap<(u32, u32), Vec<ExpectedRow>> = Default::default();
     for row in rows {
-        expected.entry(builder.push(row)).or_default().push(row.expected());
+        expected
+            .entry(builder.push(row))
+            .or_default()
+            .push(row.expected());
     }
     let blocks = builder.finish().into_iter().zip(expected.into_values());
-    blocks.map(|(block, rows)| ExpectedBlock { block, rows, table: R::SHAPE }).collect()
+    blocks
+        .map(|(block, rows)| ExpectedBlock {
+            block,
+            rows,
+            table: R::SHAPE,
+        })
+        .collect()
 }
 
 /// Says whether a row's session or audit event was erased.
@@ -193,7 +232,11 @@ pub async fn settle(
 /// The two things that settling does to an engine; a seam for the model in the tests.
 #[async_trait]
 trait Sink: Sync {
-    async fn winners(&self, block: &ExpectedBlock, rows: &[&ExpectedRow]) -> Result<HashMap<String, Rank>, QueryError>;
+    async fn winners(
+        &self,
+        block: &ExpectedBlock,
+        rows: &[&ExpectedRow],
+    ) -> Result<HashMap<String, Rank>, QueryError>;
     async fn insert(&self, block: &InsertBlock) -> Result<(), InsertError>;
     async fn catch_up(&self, table: &str) -> Result<(), QueryError>;
     fn ok_is_final(&self) -> bool;
@@ -208,25 +251,48 @@ async fn settle_in(
 ) -> Result<Settled, SettleError> {
     let mut settled = Settled::default();
     for expected in blocks {
-        let read_back = |source| SettleError::ReadBack { range: range.to_owned(), source };
+        let read_back = |source| SettleError::ReadBack {
+            range: range.to_owned(),
+            source,
+        };
         sink.catch_up(&expected.block.table).await.map_err(read_back)?;
-        let mut missing = count_missing(sink, expected, erased, now).await.map_err(read_back)?;
+        let mut missing = count_missing(sink, expected, erased, now)
+            .await
+            .map_err(read_back)?;
         settled.found += usize::from(missing == 0);
         settled.inserted += usize::from(missing > 0);
         for epoch in 0..=EPOCHS {
             if missing == 0 {
                 break;
             }
-            let block = if epoch == 0 { expected.block.clone() } else { expected.block.at_epoch(epoch) };
-            let insert = |source| SettleError::Insert { range: range.to_owned(), source };
+            let block = if epoch == 0 {
+                expected.block.clone()
+            } else {
+                expected.block.at_epoch(epoch)
+            };
+            let insert = |source| SettleError::Insert {
+                range: range.to_owned(),
+                source,
+            };
             sink.insert(&block).await.map_err(insert)?;
             settled.epoch = settled.epoch.max(epoch);
             let done = sink.ok_is_final();
-            missing = if done { 0 } else { count_missing(sink, expected, erased, now).await.map_err(read_back)? };
+            missing = if done {
+                0
+            } else {
+                count_missing(sink, expected, erased, now)
+                    .await
+                    .map_err(read_back)?
+            };
         }
         if missing > 0 {
             let (table, expected) = (expected.block.table.clone(), expected.rows.len());
-            return Err(SettleError::Lost { range: range.to_owned(), table, missing, expected });
+            return Err(SettleError::Lost {
+                range: range.to_owned(),
+                table,
+                missing,
+                expected,
+            });
         }
     }
     Ok(settled)
@@ -244,7 +310,10 @@ async fn count_missing(
     let mut missing = 0;
     for rows in rows.chunks(READ_BACK_ROWS) {
         let winners = sink.winners(block, rows).await?;
-        missing += rows.iter().filter(|row| winners.get(&row.identity).is_none_or(|rank| *rank > row.rank)).count();
+        missing += rows
+            .iter()
+            .filter(|row| winners.get(&row.identity).is_none_or(|rank| *rank > row.rank))
+            .count();
     }
     Ok(missing)
 }
@@ -259,7 +328,11 @@ struct Winner {
 
 #[async_trait]
 impl Sink for Engine<'_> {
-    async fn winners(&self, block: &ExpectedBlock, rows: &[&ExpectedRow]) -> Result<HashMap<String, Rank>, QueryError> {
+    async fn winners(
+        &self,
+        block: &ExpectedBlock,
+        rows: &[&ExpectedRow],
+    ) -> Result<HashMap<String, Rank>, QueryError> {
         let TableShape { identity, rank, time } = block.table;
         let table = &block.block.table;
         let sql = format!(
@@ -269,7 +342,9 @@ impl Sink for Engine<'_> {
              GROUP BY identity"
         );
         let times = || rows.iter().map(|row| row.time);
-        let (Some(from), Some(to)) = (times().min(), times().max()) else { return Ok(HashMap::new()) };
+        let (Some(from), Some(to)) = (times().min(), times().max()) else {
+            return Ok(HashMap::new());
+        };
         let mut projects: Vec<String> = rows.iter().map(|row| row.project.clone()).collect();
         projects.dedup();
         let identities: Vec<String> = rows.iter().map(|row| row.identity.clone()).collect();
@@ -280,7 +355,10 @@ impl Sink for Engine<'_> {
             .param("identities", &identities[..])
             .setting("output_format_json_named_tuples_as_objects", 0);
         let winners: Vec<Winner> = query_rows(self.0, query).await?;
-        Ok(winners.into_iter().map(|winner| (winner.identity, winner.rank)).collect())
+        Ok(winners
+            .into_iter()
+            .map(|winner| (winner.identity, winner.rank))
+            .collect())
     }
 
     async fn insert(&self, block: &InsertBlock) -> Result<(), InsertError> {
@@ -291,7 +369,9 @@ impl Sink for Engine<'_> {
         if !self.0.replicated() {
             return Ok(());
         }
-        self.0.execute(Query::new(format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT"))).await
+        self.0
+            .execute(Query::new(format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")))
+            .await
     }
 
     fn ok_is_final(&self) -> bool {
@@ -314,13 +394,21 @@ mod tests {
 
     impl Model {
         fn losing(losses: usize) -> Self {
-            Self { tokens: Mutex::default(), rows: Mutex::default(), losses: Mutex::new(losses) }
+            Self {
+                tokens: Mutex::default(),
+                rows: Mutex::default(),
+                losses: Mutex::new(losses),
+            }
         }
     }
 
     #[async_trait]
     impl Sink for Model {
-        async fn winners(&self, _: &ExpectedBlock, _: &[&ExpectedRow]) -> Result<HashMap<String, Rank>, QueryError> {
+        async fn winners(
+            &self,
+            _: &ExpectedBlock,
+            _: &[&ExpectedRow],
+        ) -> Result<HashMap<String, Rank>, QueryError> {
             Ok(self.rows.lock().unwrap().clone())
         }
 
@@ -352,12 +440,17 @@ mod tests {
     }
 
     fn fixture() -> Vec<ExpectedBlock> {
-        let rows = [super::super::conformance::batch_row(7, 100), super::super::conformance::batch_row(8, 101)];
+        let rows = [
+            super::super::conformance::batch_row(7, 100),
+            super::super::conformance::batch_row(8, 101),
+        ];
         expected_blocks("db", "g1/log/p0/100-101", &rows)
     }
 
     async fn check(model: &Model, erased: &Erased<'_>, now: Micros) -> Result<Settled, String> {
-        settle_in(model, "100-101", &fixture(), erased, now).await.map_err(|error| error.to_string())
+        settle_in(model, "100-101", &fixture(), erased, now)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     const NOT_ERASED: &Erased<'static> = &|_| false;
@@ -365,33 +458,69 @@ mod tests {
     #[tokio::test]
     async fn a_lost_part_comes_back_under_the_next_epoch() {
         let model = Model::losing(1);
-        assert_eq!(check(&model, NOT_ERASED, Micros(0)).await, Ok(Settled { found: 0, inserted: 1, epoch: 1 }));
-        assert_eq!(check(&model, NOT_ERASED, Micros(0)).await, Ok(Settled { found: 1, inserted: 0, epoch: 0 }));
+        assert_eq!(
+            check(&model, NOT_ERASED, Micros(0)).await,
+            Ok(Settled {
+                found: 0,
+                inserted: 1,
+                epoch: 1
+            })
+        );
+        assert_eq!(
+            check(&model, NOT_ERASED, Micros(0)).await,
+            Ok(Settled {
+                found: 1,
+                inserted: 0,
+                epoch: 0
+            })
+        );
     }
 
     #[tokio::test]
     async fn after_two_epochs_the_range_is_named() {
         let error = check(&Model::losing(3), NOT_ERASED, Micros(0)).await.unwrap_err();
-        assert_eq!(error, "range 100-101: 2 of 2 rows of db.batches are lost after 2 epochs");
+        assert_eq!(
+            error,
+            "range 100-101: 2 of 2 rows of db.batches are lost after 2 epochs"
+        );
     }
 
     #[tokio::test]
     async fn erased_and_expired_rows_are_not_missed() {
         let model = Model::losing(9);
-        assert_eq!(check(&model, &|_| true, Micros(0)).await.map(|settled| settled.found), Ok(1));
+        assert_eq!(
+            check(&model, &|_| true, Micros(0))
+                .await
+                .map(|settled| settled.found),
+            Ok(1)
+        );
         let past_expiry = Micros((i64::from(u32::MAX) + 1) * 1_000_000);
-        assert_eq!(check(&model, NOT_ERASED, past_expiry).await.map(|settled| settled.found), Ok(1));
+        assert_eq!(
+            check(&model, NOT_ERASED, past_expiry)
+                .await
+                .map(|settled| settled.found),
+            Ok(1)
+        );
     }
 
     #[tokio::test]
     async fn a_winning_twin_counts_and_a_losing_one_does_not() {
         let twins = |offset: u64| {
             let model = Model::losing(9);
-            let rows = fixture().remove(0).rows.into_iter().map(|row| (row.identity, (offset, 0)));
+            let rows = fixture()
+                .remove(0)
+                .rows
+                .into_iter()
+                .map(|row| (row.identity, (offset, 0)));
             model.rows.lock().unwrap().extend(rows);
             model
         };
-        assert_eq!(check(&twins(99), NOT_ERASED, Micros(0)).await.map(|settled| settled.found), Ok(1));
+        assert_eq!(
+            check(&twins(99), NOT_ERASED, Micros(0))
+                .await
+                .map(|settled| settled.found),
+            Ok(1)
+        );
         assert!(check(&twins(102), NOT_ERASED, Micros(0)).await.is_err());
     }
 }

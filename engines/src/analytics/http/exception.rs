@@ -17,7 +17,11 @@ where
     S: Stream<Item = Result<Bytes, QueryError>> + Send + 'static,
 {
     let Some(tag) = tag else { return chunks.boxed() };
-    let scan = Scan { chunks: Box::pin(chunks), marker: format!("\r\n__exception__\r\n{tag}\r\n"), held: BytesMut::new() };
+    let scan = Scan {
+        chunks: Box::pin(chunks),
+        marker: format!("\r\n__exception__\r\n{tag}\r\n"),
+        held: BytesMut::new(),
+    };
     stream::try_unfold(Some(scan), |scan| async move {
         let Some(mut scan) = scan else { return Ok(None) };
         let step = scan.next().await?;
@@ -56,15 +60,23 @@ impl<S: Stream<Item = Result<Bytes, QueryError>>> Scan<S> {
             block.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
         let text = String::from_utf8_lossy(&block);
-        let message = text.rsplit_once("\r\n__exception__").map_or(&*text, |(message, _)| message);
+        let message = text
+            .rsplit_once("\r\n__exception__")
+            .map_or(&*text, |(message, _)| message);
         // The last line is `<length> <tag>`.
         let message = message.rsplit_once('\n').map_or(message, |(message, _)| message);
-        QueryError::Engine { code: code_in(message), message: message.trim().to_owned() }
+        QueryError::Engine {
+            code: code_in(message),
+            message: message.trim().to_owned(),
+        }
     }
 }
 
 fn code_in(message: &str) -> i32 {
-    let digits = message.split("Code: ").nth(1).and_then(|rest| rest.split(|digit: char| !digit.is_ascii_digit()).next());
+    let digits = message
+        .split("Code: ")
+        .nth(1)
+        .and_then(|rest| rest.split(|digit: char| !digit.is_ascii_digit()).next());
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(1002)
 }
 
@@ -75,7 +87,10 @@ fn memmem(hay: &[u8], needle: &[u8]) -> Option<usize> {
 /// How many of the last bytes could be the beginning of the marker.
 fn could_begin(held: &[u8], marker: &[u8]) -> usize {
     let longest = held.len().min(marker.len() - 1);
-    (1..=longest).rev().find(|length| held.ends_with(&marker[..*length])).unwrap_or(0)
+    (1..=longest)
+        .rev()
+        .find(|length| held.ends_with(&marker[..*length]))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -85,7 +100,11 @@ mod tests {
     const BLOCK: &str = "\r\n__exception__\r\nabcdefghijklmnop\r\nCode: 395. DB::Exception: mid\n30 abcdefghijklmnop\r\n__exception__\r\n";
 
     async fn read(text: &str, chunk: usize) -> (String, Option<QueryError>) {
-        let chunks: Vec<_> = text.as_bytes().chunks(chunk).map(|part| Ok(Bytes::copy_from_slice(part))).collect();
+        let chunks: Vec<_> = text
+            .as_bytes()
+            .chunks(chunk)
+            .map(|part| Ok(Bytes::copy_from_slice(part)))
+            .collect();
         let mut chunks = surfaced(stream::iter(chunks), Some("abcdefghijklmnop".into()));
         let mut data = String::new();
         loop {
@@ -101,8 +120,14 @@ mod tests {
     async fn a_block_is_found_wherever_chunks_are_cut() {
         for chunk in 1..120 {
             let (data, error) = read(&format!("1\n2\n{BLOCK}"), chunk).await;
-            let Some(QueryError::Engine { code, message }) = error else { panic!("chunk {chunk}: no error") };
-            assert_eq!((code, message.as_str()), (395, "Code: 395. DB::Exception: mid"), "chunk {chunk}");
+            let Some(QueryError::Engine { code, message }) = error else {
+                panic!("chunk {chunk}: no error")
+            };
+            assert_eq!(
+                (code, message.as_str()),
+                (395, "Code: 395. DB::Exception: mid"),
+                "chunk {chunk}"
+            );
             assert!("1\n2\n".starts_with(&data), "chunk {chunk}: {data:?}");
         }
     }

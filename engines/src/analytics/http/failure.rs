@@ -24,7 +24,10 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 /// The error that an answer with an error status tells.
 pub(super) async fn of_answer(mut answer: Response) -> QueryError {
     let status = answer.status();
-    let code = answer.headers().get("x-clickhouse-exception-code").and_then(|code| code.to_str().ok()?.parse().ok());
+    let code = answer
+        .headers()
+        .get("x-clickhouse-exception-code")
+        .and_then(|code| code.to_str().ok()?.parse().ok());
     let mut text = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
         text.extend_from_slice(&chunk[..chunk.len().min(MESSAGE_BYTES - text.len())]);
@@ -42,7 +45,9 @@ pub(super) async fn of_answer(mut answer: Response) -> QueryError {
 /// What an engine's error says about an insert.
 pub(super) fn of_insert(error: QueryError) -> InsertError {
     match error {
-        QueryError::Engine { code, message } if REJECTED.contains(&code) => InsertError::Rejected { code, message },
+        QueryError::Engine { code, message } if REJECTED.contains(&code) => {
+            InsertError::Rejected { code, message }
+        }
         QueryError::Engine { code, message } if UNAVAILABLE.contains(&code) => {
             InsertError::Unavailable(format!("code {code}: {message}"))
         }
