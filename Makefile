@@ -1,0 +1,44 @@
+# `make demo` and `make test` are the two commands; `make help` lists the rest.
+# Everything that can be fetched or built again lies under HINDSIGHT_CACHE (default ~/.cache/hindsight).
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build console libchdb tools samples lint test e2e bench audit clean-data
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: ## Build everything, start it on ./hindsight-data, import the samples, print the addresses
+	@tools/demo
+
+build: ## Console and release binary ($CARGO_TARGET_DIR/release/hindsight)
+	@tools/build
+
+console: ## The console alone (console/dist)
+	@tools/build-console
+
+libchdb: ## Fetch the embedded ClickHouse, pinned and checked by hash
+	@tools/fetch-libchdb
+
+tools: ## Say which tools are missing (and install them where run as root)
+	@tools/check-tools
+
+samples: ## Make samples/ again from recordings (CORPUS=folder)
+	@tools/make-samples "$(CORPUS)"
+
+lint: ## Formatting, clippy, spelling, licences; console lint and types
+	@tools/test lint
+
+test: ## Everything, from nothing: lint, unit, integration, end to end
+	@tools/test all
+
+e2e: ## End to end alone: a real server, sample data, a real browser, every documented call
+	@tools/test e2e
+
+bench: ## Benchmarks; CORPUS=folder of recordings for the end-to-end ones
+	@tools/bench
+
+audit: ## Known vulnerabilities in dependencies (needs the advisory database: network)
+	@tools/audit
+
+clean-data: ## Remove ./hindsight-data
+	rm -rf hindsight-data

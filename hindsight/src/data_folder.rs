@@ -1,0 +1,77 @@
+//! The data folder: made at the first start, owned by one process at a time.
+//!
+//! **Invariant:** whoever holds a [`DataFolder`] holds an exclusive lock (flock) on `D/lock`; the lock ends with
+//! the process, even by `kill -9`, so there is no stale lock to clear.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::failure::Failure;
+
+/// A locked data folder.
+#[derive(Debug)]
+pub(crate) struct DataFolder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Makes the folder where it is missing, and takes its lock.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let unusable = |error: std::io::Error| Failure::FolderUnusable {
+            folder: path.to_path_buf(),
+            reason: error.to_string(),
+        };
+        if !path.exists() {
+            fs::create_dir_all(path).map_err(unusable)?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(unusable)?;
+        }
+        let path = fs::canonicalize(path).map_err(unusable)?;
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path.join("lock"))
+            .map_err(unusable)?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut holder = String::new();
+            let _ = lock.read_to_string(&mut holder);
+            let holder = if holder.is_empty() {
+                "unknown".into()
+            } else {
+                holder
+            };
+            return Err(Failure::FolderInUse { folder: path, holder });
+        }
+        lock.set_len(0).map_err(unusable)?;
+        write!(lock, "{}", std::process::id()).map_err(unusable)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// The folder's absolute path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_owner_is_told_who_the_first_is() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("data");
+        let first = DataFolder::open(&folder).unwrap();
+        let refused = DataFolder::open(&folder).unwrap_err().to_string();
+        assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+        drop(first);
+        DataFolder::open(&folder).unwrap();
+    }
+}

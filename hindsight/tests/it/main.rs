@@ -1,0 +1,29 @@
+//! The binary as people run it: its exit codes, its words, what it sends.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop where it is")]
+
+mod double;
+mod import;
+mod settings;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the binary with an environment of its own.
+fn hindsight(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_hindsight"))
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .args(arguments)
+        .output()
+        .expect("the binary was built with this test")
+}
+
+fn words(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
