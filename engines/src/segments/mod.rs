@@ -4,12 +4,16 @@
 //! the log, `manifest` says what a session consists of, `events` reads it, `compact` makes one object of it.
 
 pub mod conformance;
+pub mod flush;
+pub mod footers;
 pub mod format;
 pub mod local;
 pub mod objects;
 pub mod path;
 pub mod store;
 
+pub use flush::{FlushBuilder, FlushError, FlushFrame, FlushObject, FrameError, flush_frames, put_flush};
+pub use footers::{ReadError, footer};
 pub use local::LocalSegments;
 pub use objects::ObjectSegments;
 pub use path::{Class, Month, Prefix, SegmentPath};
