@@ -1,0 +1,518 @@
+//! What a session consists of: the newest generation plus every flush frame whose (tab, seq) it lacks.
+//!
+//! Pure. **Invariant:** each (tab, seq) that was stored anywhere is in the plan exactly once, at its lowest position; a
+//! twin with other content is listed as conflict, a number that is missing as gap. A late batch shows at once, and a
+//! stale compactor can hide nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hindsight_schemas::ids::{LogId, Offset, Position, ProjectId, Seq, SessionId, Tab};
+
+use super::flush::FlushFrame;
+use super::format::{Batch, Conflict, Footer, Frame, Interval, Keyframe, Run};
+use super::frame_id::FrameId;
+use super::path::{PathError, SegmentPath};
+
+/// Without interaction for at least this long, an interval counts as inactive (as in rrweb's player).
+pub const INACTIVE_MS: i64 = 10_000;
+
+/// How far a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Batches still come.
+    Receiving,
+    /// Closed, and not all of it is in a generation.
+    Stored,
+    /// Closed, all in one generation, no gaps.
+    Complete,
+    /// Closed with gaps, or with frames that can't be read.
+    Damaged,
+}
+
+impl State {
+    /// The name in JSON and SQL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Receiving => "receiving",
+            Self::Stored => "stored",
+            Self::Complete => "complete",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
+/// What a manifest is made from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources<'a> {
+    /// The footer of the newest generation's claim.
+    pub generation: Option<Arc<Footer>>,
+    /// The session's flush frames, in any order; those that the generation holds may be among them.
+    pub flush: &'a [FlushFrame],
+    /// Whether the session was closed (by its end or by silence).
+    pub closed: bool,
+    /// Frames that were found damaged.
+    pub unreadable: BTreeSet<FrameId>,
+}
+
+/// Why there is no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// An index row or footer names an object that can't be one.
+    #[error("index or claim names a foreign object")]
+    Path(#[from] PathError),
+    /// The rows are of several sessions, or the claim is no claim.
+    #[error("sources are not of one session: {0}")]
+    Mixed(String),
+}
+
+/// A frame of the session.
+#[derive(Debug, Clone)]
+pub struct ManifestFrame {
+    /// Its name to the outside.
+    pub id: FrameId,
+    /// The object that it lies in.
+    pub object: SegmentPath,
+    /// What it holds.
+    pub described: Frame,
+}
+
+/// Numbers that are missing within a tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The tab.
+    pub tab: Tab,
+    /// First missing number.
+    pub seq_from: Seq,
+    /// Last missing number.
+    pub seq_to: Seq,
+    /// Last event time before the gap; `None` if it is at the start.
+    pub from_ms: Option<i64>,
+    /// First event time behind the gap.
+    pub to_ms: i64,
+}
+
+/// One document load.
+#[derive(Debug, Clone)]
+pub struct TabManifest {
+    /// Which.
+    pub tab: Tab,
+    /// Least and greatest event time.
+    pub span: Interval,
+    /// How many events.
+    pub events: u64,
+    /// The batches that count, by number.
+    pub batches: BTreeMap<Seq, Batch>,
+    /// Its events in order.
+    pub(super) plan: Vec<Piece>,
+}
+
+/// Consecutive events of a batch in one of the manifest's frames.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    /// Index into [`Manifest::frames`].
+    pub(super) frame: usize,
+    /// The events.
+    pub(super) run: Run,
+    /// Where their text begins in the unpacked frame.
+    pub(super) raw_at: u64,
+    /// The last keyframe among them.
+    pub(super) keyframe: Option<Keyframe>,
+}
+
+/// What a session consists of.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The project.
+    pub project: ProjectId,
+    /// The session.
+    pub session_id: SessionId,
+    /// How far it is.
+    pub state: State,
+    /// Least and greatest event time.
+    pub span: Interval,
+    /// The tabs, by their first event.
+    pub tabs: Vec<TabManifest>,
+    /// The frames that count, by tab and number.
+    pub frames: Vec<ManifestFrame>,
+    /// What is missing.
+    pub gaps: Vec<Gap>,
+    /// What lost to a twin.
+    pub conflicts: Vec<Conflict>,
+    /// When nobody did anything, in any tab.
+    pub inactive: Vec<Interval>,
+    /// Frames that can't be read.
+    pub unreadable: BTreeSet<FrameId>,
+    /// The generation that it is made from.
+    pub(super) generation: Option<Arc<Footer>>,
+}
+
+impl Manifest {
+    /// Of one session; `None` if nothing is stored of it.
+    pub fn of(sources: Sources<'_>) -> Result<Option<Self>, ManifestError> {
+        let Some((project, session_id)) = owner(&sources)? else {
+            return Ok(None);
+        };
+        let mut frames = Vec::new();
+        if let Some(footer) = &sources.generation {
+            frames.extend(generation_frames(footer)?);
+        }
+        let flush_from = frames.len();
+        for row in sources.flush {
+            frames.push(manifest_frame(
+                row.object.parse()?,
+                row.frame,
+                row.described.clone(),
+            )?);
+        }
+        let (winners, conflicts) = winners(&sources, flush_from);
+        let (frames, mut tabs) = plan(frames, winners, flush_from);
+        tabs.sort_by(|a, b| (a.span.from_ms, &a.tab).cmp(&(b.span.from_ms, &b.tab)));
+
+        let span = tabs
+            .iter()
+            .map(|tab| tab.span)
+            .reduce(hull)
+            .unwrap_or(Interval { from_ms: 0, to_ms: 0 });
+        let gaps: Vec<Gap> = tabs.iter().flat_map(gaps).collect();
+        let inactive = inactive(span, &frames);
+        let unreadable: BTreeSet<FrameId> = frames
+            .iter()
+            .map(|frame| frame.id)
+            .filter(|id| sources.unreadable.contains(id))
+            .collect();
+        let compacted = frames
+            .iter()
+            .all(|frame| matches!(frame.id, FrameId::Generation { .. }));
+        let state = match (sources.closed, compacted) {
+            _ if !unreadable.is_empty() => State::Damaged,
+            (false, _) => State::Receiving,
+            _ if !gaps.is_empty() => State::Damaged,
+            (true, false) => State::Stored,
+            (true, true) => State::Complete,
+        };
+        let generation = sources.generation;
+        Ok(Some(Self {
+            project,
+            session_id,
+            state,
+            span,
+            tabs,
+            frames,
+            gaps,
+            conflicts,
+            inactive,
+            unreadable,
+            generation,
+        }))
+    }
+
+    /// The number of the session generation that it is made from; 0 without one.
+    pub fn generation(&self) -> u32 {
+        self.generation
+            .as_ref()
+            .and_then(|footer| footer.session.as_ref())
+            .map_or(0, |session| session.generation)
+    }
+
+    /// One of its tabs.
+    pub fn tab(&self, tab: &Tab) -> Option<&TabManifest> {
+        self.tabs.iter().find(|candidate| candidate.tab == *tab)
+    }
+
+    /// One of its frames.
+    pub fn frame(&self, id: FrameId) -> Option<&ManifestFrame> {
+        self.frames.iter().find(|frame| frame.id == id)
+    }
+
+    /// The batch that is kept longest: its class and expiry hold for the session's object.
+    pub fn longest_kept(&self) -> Option<&Batch> {
+        self.tabs
+            .iter()
+            .flat_map(|tab| tab.batches.values())
+            .max_by_key(|batch| batch.expires_at_s)
+    }
+}
+
+impl ManifestFrame {
+    /// Whether a player can start with this frame.
+    pub fn keyframe(&self) -> bool {
+        !self.described.keyframes.is_empty()
+    }
+
+    /// The frame that must be unpacked before this one.
+    pub fn dictionary(&self) -> Option<FrameId> {
+        self.described
+            .dictionary
+            .and_then(|number| FrameId::of(&self.object, number))
+    }
+}
+
+fn owner(sources: &Sources<'_>) -> Result<Option<(ProjectId, SessionId)>, ManifestError> {
+    let claimed = match &sources.generation {
+        None => None,
+        Some(footer) => {
+            let session = footer.session.as_ref();
+            let session = session.ok_or_else(|| ManifestError::Mixed("a footer without session".into()))?;
+            Some((session.project.clone(), session.session_id))
+        }
+    };
+    let of_rows = sources
+        .flush
+        .iter()
+        .map(|row| (row.batch.project.clone(), row.batch.session_id));
+    let mut owners = claimed.into_iter().chain(of_rows);
+    let Some(first) = owners.next() else {
+        return Ok(None);
+    };
+    match owners.find(|other| *other != first) {
+        None => Ok(Some(first)),
+        Some(other) => Err(ManifestError::Mixed(format!(
+            "{}/{} and {}/{}",
+            first.0, first.1, other.0, other.1
+        ))),
+    }
+}
+
+fn generation_frames(footer: &Footer) -> Result<Vec<ManifestFrame>, ManifestError> {
+    let Some(session) = &footer.session else {
+        return Ok(Vec::new());
+    };
+    let object: SegmentPath = session.data_path.parse()?;
+    (0..)
+        .zip(&footer.frames)
+        .map(|(number, frame)| manifest_frame(object.clone(), number, frame.clone()))
+        .collect()
+}
+
+fn manifest_frame(
+    object: SegmentPath,
+    number: u32,
+    described: Frame,
+) -> Result<ManifestFrame, ManifestError> {
+    let id = FrameId::of(&object, number)
+        .ok_or_else(|| ManifestError::Mixed(format!("{object} holds no frames")))?;
+    Ok(ManifestFrame {
+        id,
+        object,
+        described,
+    })
+}
+
+/// One stored copy of a batch.
+struct Copy<'a> {
+    batch: &'a Batch,
+    /// The flush frame that holds it; `None`: the generation's frames do.
+    flush_frame: Option<usize>,
+}
+
+/// The copy of each batch that counts.
+struct Winner {
+    batch: Batch,
+    flush_frame: Option<usize>,
+}
+
+/// Across partitions the lower offset wins, on a tie the lower partition.
+fn rank(position: &Position) -> (Offset, u32, LogId) {
+    (position.offset, position.partition.partition, position.log_id)
+}
+
+fn winners(sources: &Sources<'_>, flush_from: usize) -> (BTreeMap<(Tab, Seq), Winner>, Vec<Conflict>) {
+    let mut copies: BTreeMap<(Tab, Seq), Vec<Copy<'_>>> = BTreeMap::new();
+    let mut conflicts: BTreeMap<(Tab, Seq, Offset, u32, LogId), Conflict> = BTreeMap::new();
+    let mut conflict = |found: Conflict| {
+        let (offset, partition, log_id) = rank(&found.position);
+        conflicts.insert((found.tab.clone(), found.seq, offset, partition, log_id), found);
+    };
+    let generation = sources.generation.as_deref();
+    for batch in generation.iter().flat_map(|footer| &footer.batches) {
+        copies
+            .entry((batch.tab.clone(), batch.seq))
+            .or_default()
+            .push(Copy {
+                batch,
+                flush_frame: None,
+            });
+    }
+    for (at, row) in sources.flush.iter().enumerate() {
+        let copy = Copy {
+            batch: &row.batch,
+            flush_frame: Some(flush_from + at),
+        };
+        copies
+            .entry((row.batch.tab.clone(), row.batch.seq))
+            .or_default()
+            .push(copy);
+    }
+    for found in generation.iter().flat_map(|footer| &footer.conflicts) {
+        conflict(found.clone());
+    }
+    let winners = copies
+        .into_iter()
+        .filter_map(|(key, mut twins)| {
+            twins.sort_by_key(|copy| (rank(&copy.batch.position), copy.flush_frame));
+            let batch = twins.first()?.batch.clone();
+            // Where the generation holds the same content, its frames are read.
+            let (same, other): (Vec<_>, Vec<_>) = twins
+                .iter()
+                .partition(|copy| copy.batch.content_sha256 == batch.content_sha256);
+            let flush_frame = same.iter().map(|copy| copy.flush_frame).min().flatten();
+            for loser in other {
+                conflict(Conflict {
+                    tab: key.0.clone(),
+                    seq: key.1,
+                    position: loser.batch.position,
+                    content_sha256: loser.batch.content_sha256,
+                    received_at_us: loser.batch.received_at_us,
+                });
+            }
+            Some((key, Winner { batch, flush_frame }))
+        })
+        .collect();
+    (winners, conflicts.into_values().collect())
+}
+
+/// Orders all pieces of the winners by tab, number and index; leaves out frames that hold none.
+fn plan(
+    frames: Vec<ManifestFrame>,
+    winners: BTreeMap<(Tab, Seq), Winner>,
+    flush_from: usize,
+) -> (Vec<ManifestFrame>, Vec<TabManifest>) {
+    let mut pieces: BTreeMap<(Tab, Seq, u32), Piece> = BTreeMap::new();
+    for (at, frame) in frames.iter().enumerate() {
+        let mut raw_at = 0;
+        for run in &frame.described.runs {
+            let here = raw_at;
+            raw_at += run.raw_bytes;
+            let tab = &frame.described.tab;
+            let winner = winners.get(&(tab.clone(), run.seq));
+            let counts = winner.is_some_and(|winner| match winner.flush_frame {
+                Some(flush_frame) => flush_frame == at,
+                None => at < flush_from,
+            });
+            if counts {
+                let keyframe = last_keyframe(&frame.described, run);
+                pieces.insert(
+                    (tab.clone(), run.seq, run.index),
+                    Piece {
+                        frame: at,
+                        run: *run,
+                        raw_at: here,
+                        keyframe,
+                    },
+                );
+            }
+        }
+    }
+    let mut tabs: BTreeMap<Tab, TabManifest> = BTreeMap::new();
+    for ((tab, seq), winner) in winners {
+        let entry = tabs.entry(tab.clone()).or_insert_with(|| TabManifest {
+            tab,
+            span: Interval { from_ms: 0, to_ms: 0 },
+            events: 0,
+            batches: BTreeMap::new(),
+            plan: Vec::new(),
+        });
+        entry.batches.insert(seq, winner.batch);
+    }
+    let mut kept = Kept {
+        frames: frames.into_iter().map(Some).collect(),
+        now_at: BTreeMap::new(),
+        order: Vec::new(),
+    };
+    for ((tab, ..), mut piece) in pieces {
+        piece.frame = kept.keep(piece.frame);
+        if let Some(entry) = tabs.get_mut(&tab) {
+            entry.events += u64::from(piece.run.events);
+            entry.plan.push(piece);
+        }
+    }
+    for tab in tabs.values_mut() {
+        let timed = tab
+            .plan
+            .iter()
+            .filter(|piece| piece.run.from_ms <= piece.run.to_ms);
+        let spans = timed.map(|piece| Interval {
+            from_ms: piece.run.from_ms,
+            to_ms: piece.run.to_ms,
+        });
+        tab.span = spans.reduce(hull).unwrap_or(tab.span);
+    }
+    (kept.order, tabs.into_values().collect())
+}
+
+/// Renumbers the frames that are kept by their first use.
+struct Kept {
+    frames: Vec<Option<ManifestFrame>>,
+    now_at: BTreeMap<usize, usize>,
+    order: Vec<ManifestFrame>,
+}
+
+impl Kept {
+    fn keep(&mut self, at: usize) -> usize {
+        if let Some(frame) = self.frames[at].take() {
+            self.now_at.insert(at, self.order.len());
+            self.order.push(frame);
+        }
+        self.now_at[&at]
+    }
+}
+
+fn last_keyframe(frame: &Frame, run: &Run) -> Option<Keyframe> {
+    let within = |keyframe: &&Keyframe| {
+        keyframe.seq == run.seq && (run.index..run.index + run.events).contains(&keyframe.index)
+    };
+    frame.keyframes.iter().rev().find(within).copied()
+}
+
+fn hull(a: Interval, b: Interval) -> Interval {
+    Interval {
+        from_ms: a.from_ms.min(b.from_ms),
+        to_ms: a.to_ms.max(b.to_ms),
+    }
+}
+
+fn gaps(tab: &TabManifest) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let mut next: Seq = 0;
+    let mut from_ms = None;
+    for (seq, batch) in &tab.batches {
+        if *seq > next {
+            gaps.push(Gap {
+                tab: tab.tab.clone(),
+                seq_from: next,
+                seq_to: seq - 1,
+                from_ms,
+                to_ms: batch.first_at_ms,
+            });
+        }
+        next = seq.saturating_add(1);
+        from_ms = Some(batch.last_at_ms);
+    }
+    gaps
+}
+
+/// What no frame's activity covers.
+fn inactive(span: Interval, frames: &[ManifestFrame]) -> Vec<Interval> {
+    let mut active: Vec<Interval> = frames
+        .iter()
+        .flat_map(|frame| frame.described.active.iter().copied())
+        .collect();
+    active.sort_by_key(|interval| interval.from_ms);
+    active.push(Interval {
+        from_ms: span.to_ms,
+        to_ms: span.to_ms,
+    });
+    let mut inactive = Vec::new();
+    let mut from_ms = span.from_ms;
+    for interval in active {
+        if interval.from_ms.saturating_sub(from_ms) >= INACTIVE_MS {
+            inactive.push(Interval {
+                from_ms,
+                to_ms: interval.from_ms,
+            });
+        }
+        from_ms = from_ms.max(interval.to_ms);
+    }
+    inactive
+}
