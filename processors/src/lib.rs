@@ -4,7 +4,9 @@
 //! **Architecture invariant:** only `delivery` knows about commits, rebalances and retries; a materializer
 //! turns records into rows, documents or frames and writes them under the name it is given.
 
+pub mod analytics;
 mod decode;
 pub mod delivery;
+pub mod erasure;
 pub mod facts;
 pub mod search;
