@@ -5,10 +5,20 @@
 //! `pending first..last`), so two different cuts of the same records are never both written; a write that is
 //! repeated under its name is dropped by the sink.
 
+pub mod budget;
+pub mod clock;
+pub mod dead_letter;
+pub mod intent;
+pub mod lane;
 pub mod materializer;
 pub mod range;
+pub mod runtime;
+pub mod status;
 
+pub use budget::{ByteBudget, Share};
 pub use materializer::{
     CutLimits, Materializer, Poison, PrepareError, Prepared, Progress, ViewError, WriteError,
 };
 pub use range::RangeName;
+pub use runtime::{DeliveryHandle, DeliverySettings, group, start};
+pub use status::LaneStatus;

@@ -1,0 +1,102 @@
+//! One byte budget for the process, divided into named shares.
+//!
+//! **Invariant:** the shares together are no more than the whole, so each may be used up without the others
+//! being short. A share is over its bound by what one poll brings at most: then its lanes are paused until
+//! ranges are done. Nothing waits in here, so a full share can't deadlock the thread that would empty it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// More was given away than there is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "share {name:?} of {bytes} bytes is over the {left} bytes left of the process's budget: raise it or lower the shares"
+)]
+pub struct OverBudget {
+    name: &'static str,
+    bytes: usize,
+    left: usize,
+}
+
+/// The whole.
+#[derive(Debug)]
+pub struct ByteBudget {
+    left: usize,
+}
+
+impl ByteBudget {
+    /// A budget of so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self { left: bytes }
+    }
+
+    /// Gives a part of it away, for good.
+    pub fn share(&mut self, name: &'static str, bytes: usize) -> Result<Share, OverBudget> {
+        self.left = self.left.checked_sub(bytes).ok_or(OverBudget {
+            name,
+            bytes,
+            left: self.left,
+        })?;
+        Ok(Share {
+            name,
+            bytes,
+            held: Arc::default(),
+        })
+    }
+}
+
+/// A named part of the budget.
+#[derive(Debug, Clone)]
+pub struct Share {
+    name: &'static str,
+    bytes: usize,
+    held: Arc<AtomicUsize>,
+}
+
+impl Share {
+    /// Its name, in metrics and messages.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its bound.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How much is held.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Says how much is held now.
+    pub fn set_held(&self, bytes: usize) {
+        self.held.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether no more may be taken in.
+    pub fn is_used_up(&self) -> bool {
+        self.held() >= self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_no_more_than_the_whole() {
+        let mut budget = ByteBudget::new(100);
+        let share = budget.share("analytics", 60).unwrap();
+        assert!(
+            budget
+                .share("search", 41)
+                .unwrap_err()
+                .to_string()
+                .contains("40 bytes left")
+        );
+        share.set_held(60);
+        assert!(share.is_used_up());
+        assert!(!budget.share("search", 40).unwrap().is_used_up());
+    }
+}

@@ -1,0 +1,561 @@
+//! The lane: one materializer on one partition, as a state machine without I/O. Inputs are what happened,
+//! effects what to do; the runtime carries them out, and so does the simulator in the tests.
+//!
+//! ```text
+//! cut      take records first..last (bytes, records, age)
+//! intent   ONE commit: offset = first, metadata = "pending first..last"; says that all before is done
+//! write    under the name, the same bytes until answered; the next range is cut and prepared meanwhile,
+//!          never written: its intent is the next commit, made only after this write is durable
+//! idle     no next range within a tick: commit offset = last + 1, nothing pending
+//! assign   a pending range is read again exactly so and settled; only then on
+//! ```
+//!
+//! **Invariants:** nothing is written before its intent is answered, nor past the lease; a range that was cut
+//! is never cut otherwise; `done` never passes a record that isn't durable in the view or in dead letters.
+//! A failure keeps or repeats the range; only [`Input::Committed`] with `Fenced` drops the lane.
+//! Bound: at most one range written, one prepared, and a queue of one cut and one poll.
+
+mod cut;
+mod effect;
+mod open;
+mod retry;
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hindsight_engines::log::{ConsumerError, StoredRecord};
+use hindsight_schemas::ids::{LogId, Offset, Partition};
+
+pub use effect::{Alarm, Effect, Input, LaneError, LaneState};
+pub use open::Opened;
+pub use retry::{Backoff, PoisonLimit};
+
+use super::clock::Moment;
+use super::intent::Intent;
+use super::materializer::{CutLimits, PrepareError, Prepared, Progress};
+use super::range::RangeName;
+use cut::{Cut, Queue};
+use retry::PoisonMeter;
+use write::{Current, Next};
+
+/// The lane's safeguards, each of which a test removes to see that it is needed. Always all on elsewhere.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Guards {
+    /// Win the intent before writing.
+    pub intent: bool,
+    /// Settle what nobody knows instead of writing again.
+    pub settle: bool,
+    /// Write nothing past the lease.
+    pub lease: bool,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self {
+            intent: true,
+            settle: true,
+            lease: true,
+        }
+    }
+}
+
+/// What can be set.
+#[derive(Debug, Clone, Copy)]
+pub struct LaneSettings {
+    /// Without a next range for so long, what is done is committed (default 50 ms).
+    pub tick: Duration,
+    /// Pauses between attempts.
+    pub backoff: Backoff,
+    /// How much poison stops the lane.
+    pub poison: PoisonLimit,
+    #[doc(hidden)]
+    pub guards: Guards,
+}
+
+impl Default for LaneSettings {
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_millis(50),
+            backoff: Backoff::default(),
+            poison: PoisonLimit::default(),
+            guards: Guards::default(),
+        }
+    }
+}
+
+/// What a lane is of.
+#[derive(Clone)]
+pub struct LaneSpec {
+    /// The partition.
+    pub partition: Partition,
+    /// The log.
+    pub log_id: LogId,
+    /// The generation of the view.
+    pub view_generation: u32,
+    /// The materializer's version.
+    pub version: u32,
+    /// Whether ranges of another version are made so by this one.
+    pub repeats: Arc<dyn Fn(u32) -> bool + Send + Sync>,
+    /// When ranges are cut.
+    pub limits: CutLimits,
+    /// The rest.
+    pub settings: LaneSettings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    Running,
+    Leaving,
+    Stopped { until: Moment },
+    Dropped,
+}
+
+/// A range that was cut.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    name: RangeName,
+    records: usize,
+    bytes: usize,
+    arrived: Option<Moment>,
+    appended_at_ms: Option<i64>,
+    settle: bool,
+}
+
+struct Ahead<B> {
+    range: Range,
+    prepared: Option<Prepared<B>>,
+}
+
+/// One materializer on one partition.
+pub struct Lane<B> {
+    spec: LaneSpec,
+    phase: Phase,
+    opened_at: Offset,
+    done: Offset,
+    acknowledged: Option<Intent>,
+    outstanding: Option<Intent>,
+    settle_until: Offset,
+    repeat: Option<(Offset, Offset)>,
+    reader_at: Offset,
+    reader_at_end: bool,
+    queue: Queue,
+    ahead: Option<Ahead<B>>,
+    current: Option<Current<B>>,
+    lease_until: Moment,
+    pressure: bool,
+    idle_since: Moment,
+    appended_at_ms: Option<i64>,
+    meter: PoisonMeter,
+    failures: u32,
+    stopping: Option<LaneError>,
+    last_error: Option<LaneError>,
+    effects: Vec<Effect<B>>,
+}
+
+impl<B> Lane<B> {
+    /// A lane of a partition that was just assigned; its first effect asks where to begin.
+    pub fn new(spec: LaneSpec, lease_until: Moment) -> Self {
+        Self {
+            spec,
+            phase: Phase::Opening,
+            opened_at: 0,
+            done: 0,
+            acknowledged: None,
+            outstanding: None,
+            settle_until: 0,
+            repeat: None,
+            reader_at: 0,
+            reader_at_end: false,
+            queue: Queue::default(),
+            ahead: None,
+            current: None,
+            lease_until,
+            pressure: false,
+            idle_since: Moment::ZERO,
+            appended_at_ms: None,
+            meter: PoisonMeter::default(),
+            failures: 0,
+            stopping: None,
+            last_error: None,
+            effects: vec![Effect::Open],
+        }
+    }
+
+    /// Takes what happened.
+    pub fn step(&mut self, now: Moment, input: Input<B>) {
+        match input {
+            Input::Opened(opened) => self.on_opened(now, &opened),
+            Input::OpenFailed(words) => self.stop_now(now, LaneError::Open(words)),
+            Input::Record(record) => self.on_record(now, record),
+            Input::EndOfPartition(offset) => self.on_end_of_partition(offset),
+            Input::OutOfRange { asked, available } => self.on_out_of_range(asked, available),
+            Input::Prepared(name, result) => self.on_prepared(name, result),
+            Input::DeadLettered(result) => self.on_dead_lettered(now, result),
+            Input::Written(result) => self.on_written(now, result),
+            Input::Committed(result) => self.on_committed(result),
+            Input::Lease(until) => self.lease_until = until,
+            Input::Pressure(on) => self.pressure = on,
+            Input::Leave => self.leave(),
+            Input::Tick => self.on_tick(now),
+        }
+        self.advance(now);
+    }
+
+    /// What to do, in order.
+    pub fn take_effects(&mut self) -> Vec<Effect<B>> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The commit that this lane needs now. It is asked again, and answers the same, until the runtime gave
+    /// [`Input::Committed`].
+    pub fn wanted_commit(&mut self, now: Moment) -> Option<Intent> {
+        if matches!(
+            self.phase,
+            Phase::Opening | Phase::Stopped { .. } | Phase::Dropped
+        ) {
+            return None;
+        }
+        if self.outstanding.is_none() && self.current.is_none() {
+            self.outstanding = self.next_intent().or_else(|| self.final_commit(now));
+        }
+        let leaving = self.phase == Phase::Leaving;
+        self.outstanding
+            .filter(|intent| !(leaving && intent.pending.is_some()))
+    }
+
+    /// Whether reading on would only fill memory: the runtime pauses the partition.
+    pub fn is_full(&self) -> bool {
+        let limits = &self.spec.limits;
+        let reading = self.phase == Phase::Running && self.stopping.is_none();
+        !reading || (self.repeat.is_none() && self.queue.is_full(limits))
+    }
+
+    /// Whether it reads a pending range again: it is let finish even when memory is short.
+    pub fn is_repeating(&self) -> bool {
+        self.phase == Phase::Running && self.repeat.is_some()
+    }
+
+    /// Whether nothing is in flight any more that the next owner would have to wait for.
+    pub fn is_quiet(&self, now: Moment) -> bool {
+        match (&self.current, self.phase) {
+            (_, Phase::Dropped) => true,
+            (Some(current), _) => current.is_resting(now),
+            (None, Phase::Leaving) => !self.is_final_due(),
+            (None, _) => true,
+        }
+    }
+
+    /// Whether something waits that needs a tick soon.
+    pub fn has_work(&self) -> bool {
+        !self.queue.is_empty() || self.ahead.is_some() || self.current.is_some() || self.is_final_due()
+    }
+
+    /// Bytes of records that it holds.
+    pub fn held_bytes(&self) -> usize {
+        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.range.bytes);
+        let current = self.current.as_ref().map_or(0, |current| current.range.bytes);
+        self.queue.bytes() + ahead + current
+    }
+
+    /// Everything before is durable in the view.
+    pub fn done(&self) -> Offset {
+        self.done
+    }
+
+    /// How long the oldest record that isn't done has waited here.
+    pub fn age(&self, now: Moment) -> Duration {
+        let current = self.current.as_ref().and_then(|current| current.range.arrived);
+        let ahead = self.ahead.as_ref().and_then(|ahead| ahead.range.arrived);
+        let oldest = current.or(ahead).or(self.queue.oldest());
+        oldest.map_or(Duration::ZERO, |arrived| now.saturating_sub(arrived))
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> LaneState {
+        match self.phase {
+            Phase::Opening => LaneState::Opening,
+            Phase::Stopped { .. } | Phase::Dropped => LaneState::Stopped,
+            Phase::Leaving => LaneState::Leaving,
+            Phase::Running if self.failures > 0 || self.stopping.is_some() => LaneState::Stopped,
+            Phase::Running if self.repeat.is_some() => LaneState::Repeating,
+            Phase::Running => LaneState::Running,
+        }
+    }
+
+    /// Why it stands, or stood last.
+    pub fn last_error(&self) -> Option<&LaneError> {
+        self.last_error.as_ref()
+    }
+
+    fn on_opened(&mut self, now: Moment, opened: &Opened) {
+        if self.phase != Phase::Opening {
+            return;
+        }
+        let start = match open::decide(opened, |version| (self.spec.repeats)(version)) {
+            Ok(start) => start,
+            Err(error) => return self.stop_now(now, error),
+        };
+        self.phase = Phase::Running;
+        self.acknowledged = start.committed;
+        self.opened_at = start.committed.map_or(start.done, |intent| intent.offset);
+        self.done = start.done;
+        self.settle_until = start.settle_until;
+        self.repeat = start.repeat;
+        self.reader_at = start.read_from;
+        self.reader_at_end = false;
+        self.idle_since = now;
+        self.effects.extend(start.alarms.into_iter().map(Effect::Alarm));
+        self.effects.push(Effect::Seek(start.read_from));
+    }
+
+    fn on_record(&mut self, now: Moment, record: StoredRecord) {
+        let offset = record.position.offset;
+        if self.phase != Phase::Running || self.stopping.is_some() || offset < self.reader_at {
+            return;
+        }
+        self.reader_at = offset + 1;
+        self.reader_at_end = false;
+        self.queue.push(now, record);
+    }
+
+    fn on_end_of_partition(&mut self, offset: Offset) {
+        if self.phase == Phase::Running && self.stopping.is_none() {
+            self.reader_at = self.reader_at.max(offset);
+            self.reader_at_end = true;
+        }
+    }
+
+    fn on_out_of_range(&mut self, asked: Offset, available: (Offset, Offset)) {
+        if self.phase != Phase::Running || self.stopping.is_some() {
+            return;
+        }
+        if asked > available.1 {
+            return self.stop(LaneError::LogIdentity {
+                known: asked,
+                log_end: available.1,
+            });
+        }
+        let to = available.0;
+        self.effects
+            .push(Effect::Alarm(Alarm::Expired { from: asked, to }));
+        self.reader_at = self.reader_at.max(to);
+        self.effects.push(Effect::Seek(self.reader_at));
+    }
+
+    fn on_prepared(&mut self, name: RangeName, result: Result<Prepared<B>, PrepareError>) {
+        let Some(ahead) = self.ahead.as_mut().filter(|ahead| ahead.range.name == name) else {
+            return;
+        };
+        match result {
+            Err(error) => self.stop(LaneError::Prepare(error)),
+            Ok(prepared) => {
+                let (poison, records) = (prepared.poison.len() as u64, ahead.range.records as u64);
+                ahead.prepared = Some(prepared);
+                if self.meter.exceeds(poison, records, &self.spec.settings.poison) {
+                    self.stop(LaneError::PoisonRatio {
+                        first: name.first,
+                        poison,
+                        records,
+                    });
+                }
+            }
+        }
+    }
+
+    fn on_committed(&mut self, result: Result<(), ConsumerError>) {
+        match result {
+            Ok(()) => {
+                let Some(intent) = self.outstanding.take() else {
+                    return;
+                };
+                self.acknowledged = Some(intent);
+                if let Some(current) = self.current.as_mut() {
+                    current.won = true;
+                }
+            }
+            Err(ConsumerError::Fenced(words)) => self.drop_unwritten(LaneError::Fenced(words)),
+            // The same intent is sent again at the next tick: it may have been kept, so nothing else may be.
+            Err(error) => self.last_error = Some(LaneError::Commit(error.to_string())),
+        }
+    }
+
+    fn on_tick(&mut self, now: Moment) {
+        if let Phase::Stopped { until } = self.phase
+            && now >= until
+            && now < self.lease_until
+        {
+            self.forget();
+            self.phase = Phase::Opening;
+            self.effects.push(Effect::Open);
+        }
+        if self.phase == Phase::Running && self.reader_at_end && !self.has_range() && self.stopping.is_none()
+        {
+            self.report_progress(true);
+        }
+    }
+
+    fn leave(&mut self) {
+        if matches!(self.phase, Phase::Running) {
+            self.phase = Phase::Leaving;
+            self.queue.clear();
+            self.ahead = None;
+            self.repeat = None;
+        } else {
+            self.phase = Phase::Dropped;
+        }
+    }
+
+    fn advance(&mut self, now: Moment) {
+        self.cut(now);
+        if !self.spec.settings.guards.intent && self.current.is_none() && self.next_intent().is_some() {
+            self.current.as_mut().expect("just promoted").won = true;
+        }
+        self.attempt(now);
+        if self.stopping.is_some() && self.current.is_none() && !self.is_final_due() {
+            let error = self.stopping.take().expect("just seen");
+            self.stop_now(now, error);
+        }
+    }
+
+    fn cut(&mut self, now: Moment) {
+        if self.phase != Phase::Running || self.ahead.is_some() || self.stopping.is_some() {
+            return;
+        }
+        if let Some((first, last)) = self.repeat {
+            if self.reader_at > last {
+                self.repeat = None;
+                let cut = self.queue.take_through(last);
+                self.prepare(cut, (first, last), self.spec.settings.guards.settle);
+            }
+        } else if !self.queue.is_empty() && (self.pressure || self.queue.is_due(now, &self.spec.limits)) {
+            let cut = self.queue.take(&self.spec.limits);
+            let ends = cut.records.first().zip(cut.records.last());
+            let (first, last) = ends.expect("a cut has one record at least");
+            let (first, last) = (first.position.offset, last.position.offset);
+            let settle = first < self.settle_until && self.spec.settings.guards.settle;
+            self.prepare(cut, (first, last), settle);
+        }
+    }
+
+    fn prepare(&mut self, cut: Cut, (first, last): (Offset, Offset), settle: bool) {
+        debug_assert!(self.done <= first, "ranges follow each other");
+        let LaneSpec {
+            partition,
+            log_id,
+            view_generation,
+            ..
+        } = self.spec;
+        let name = RangeName {
+            view_generation,
+            log_id,
+            partition,
+            first,
+            last,
+        };
+        let range = Range {
+            name,
+            records: cut.records.len(),
+            bytes: cut.bytes,
+            arrived: cut.arrived,
+            appended_at_ms: cut.records.last().map(|record| record.appended_at_ms),
+            settle,
+        };
+        self.ahead = Some(Ahead {
+            range,
+            prepared: None,
+        });
+        self.effects.push(Effect::Prepare(name, cut.records));
+    }
+
+    /// Makes the prepared range the current one; its intent also says that everything before is done.
+    fn next_intent(&mut self) -> Option<Intent> {
+        if self.phase != Phase::Running || self.stopping.is_some() {
+            return None;
+        }
+        let ahead = self.ahead.take_if(|ahead| ahead.prepared.is_some())?;
+        let prepared = ahead.prepared.expect("just seen");
+        let name = ahead.range.name;
+        self.current = Some(Current::new(ahead.range, prepared));
+        Some(Intent {
+            offset: name.first,
+            pending: Some(name.last),
+            version: self.spec.version,
+            settle_until: self.settle_until,
+        })
+    }
+
+    fn final_commit(&self, now: Moment) -> Option<Intent> {
+        let hurried = self.phase == Phase::Leaving || self.stopping.is_some();
+        let idle = self.ahead.is_none() && now.saturating_sub(self.idle_since) >= self.spec.settings.tick;
+        (self.is_final_due() && (hurried || idle)).then_some(Intent {
+            offset: self.done,
+            pending: None,
+            version: self.spec.version,
+            settle_until: self.settle_until,
+        })
+    }
+
+    /// Whether more is done than the group knows. A pending range that isn't done never is.
+    fn is_final_due(&self) -> bool {
+        self.done > self.acknowledged.map_or(self.opened_at, |intent| intent.offset)
+    }
+
+    fn has_range(&self) -> bool {
+        !self.queue.is_empty() || self.ahead.is_some() || self.current.is_some() || self.repeat.is_some()
+    }
+
+    fn report_progress(&mut self, at_end: bool) {
+        let Self {
+            done, appended_at_ms, ..
+        } = *self;
+        self.effects.push(Effect::Progress(Progress {
+            done,
+            appended_at_ms,
+            at_end,
+        }));
+    }
+
+    /// Stops once what is in flight is done and committed; then it begins anew from the commit.
+    fn stop(&mut self, error: LaneError) {
+        self.ahead = None;
+        self.queue.clear();
+        self.stopping = Some(error);
+    }
+
+    fn stop_now(&mut self, now: Moment, error: LaneError) {
+        if self.phase == Phase::Dropped {
+            return;
+        }
+        self.forget();
+        self.failures += 1;
+        self.phase = Phase::Stopped {
+            until: now + self.spec.settings.backoff.pause(self.failures),
+        };
+        self.last_error = Some(error.clone());
+        self.effects.push(Effect::Stopped(error));
+    }
+
+    fn drop_unwritten(&mut self, error: LaneError) {
+        self.forget();
+        self.phase = Phase::Dropped;
+        self.last_error = Some(error.clone());
+        self.effects.push(Effect::Stopped(error));
+    }
+
+    fn forget(&mut self) {
+        self.queue.clear();
+        self.ahead = None;
+        self.current = None;
+        self.outstanding = None;
+        self.repeat = None;
+        self.stopping = None;
+        self.reader_at_end = false;
+    }
+
+    fn next_step(&self) -> Option<Next> {
+        self.current.as_ref().map(Current::next)
+    }
+}

@@ -1,0 +1,124 @@
+//! What runs beside the polling thread: opening, conversion, writes, dead letters. Each answers once.
+//!
+//! **Invariant:** an answer always comes, also when the code panics or the engine never answers: then it says
+//! that the outcome is unknown. Answers carry the lane's epoch, so a lane that was dropped and opened again
+//! never takes an answer meant for its predecessor. Bound: one task of each kind per lane.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use hindsight_engines::log::{EventLog, StoredRecord, Waker};
+use hindsight_schemas::ids::Partition;
+use tokio::runtime::Handle;
+
+use crate::delivery::dead_letter::dead_letter;
+use crate::delivery::lane::{Input, Opened};
+use crate::delivery::materializer::{Materializer, Poison, PrepareError, Prepared, WriteError};
+use crate::delivery::range::RangeName;
+
+/// An answer for a lane.
+pub(super) struct Answer<B> {
+    pub(super) to: Address,
+    pub(super) input: Input<B>,
+}
+
+/// A lane while it is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) partition: Partition,
+    pub(super) epoch: u64,
+}
+
+pub(super) struct Tasks<M: Materializer> {
+    pub(super) materializer: Arc<M>,
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) runtime: Handle,
+    pub(super) answers: Sender<Answer<M::Prepared>>,
+    pub(super) waker: Waker,
+    pub(super) write_timeout: Duration,
+}
+
+impl<M: Materializer> Tasks<M> {
+    pub(super) fn open(&self, to: Address, opened: Opened) {
+        let materializer = Arc::clone(&self.materializer);
+        self.answer(to, async move {
+            let ask = async {
+                materializer.on_assigned(to.partition).await?;
+                let ask_rows = opened.committed.is_none();
+                let has_rows = ask_rows && materializer.has_rows(to.partition).await?;
+                Ok::<_, crate::delivery::ViewError>(Opened { has_rows, ..opened })
+            };
+            match ask.await {
+                Ok(opened) => Input::Opened(opened),
+                Err(error) => Input::OpenFailed(error.to_string()),
+            }
+        });
+    }
+
+    pub(super) fn prepare(&self, to: Address, name: RangeName, records: Vec<StoredRecord>) {
+        let materializer = Arc::clone(&self.materializer);
+        let runtime = self.runtime.clone();
+        self.answer(to, async move {
+            let convert = move || materializer.prepare(&name, records);
+            let result: Result<Prepared<_>, _> = match runtime.spawn_blocking(convert).await {
+                Ok(result) => result,
+                Err(error) => Err(PrepareError::Failed(format!(
+                    "conversion of {name} died: {error}"
+                ))),
+            };
+            Input::Prepared(name, result)
+        });
+    }
+
+    pub(super) fn write(&self, to: Address, name: RangeName, batch: Arc<M::Prepared>, settle: bool) {
+        let materializer = Arc::clone(&self.materializer);
+        let limit = self.write_timeout;
+        self.answer(to, async move {
+            let started = std::time::Instant::now();
+            let write = async move {
+                match settle {
+                    true => materializer.settle(&name, &batch).await,
+                    false => materializer.write(&name, &batch).await,
+                }
+            };
+            let attempt = tokio::spawn(tokio::time::timeout(limit, write)).await;
+            metrics::histogram!("hindsight_lane_write_seconds").record(started.elapsed());
+            Input::Written(match attempt {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(WriteError::Ambiguous(format!(
+                    "{name} was not answered in {limit:?}"
+                ))),
+                Err(error) => Err(WriteError::Ambiguous(format!("write of {name} died: {error}"))),
+            })
+        });
+    }
+
+    pub(super) fn dead_letter(&self, to: Address, poison: Vec<Poison>) {
+        let log = Arc::clone(&self.log);
+        let name = self.materializer.name();
+        self.answer(to, async move {
+            let letters = poison.iter().map(|poison| dead_letter(name, poison)).collect();
+            let result = log.append(letters).await;
+            if result.is_ok() {
+                for poison in &poison {
+                    let labels = [("materializer", name), ("reason", poison.reason.as_str())];
+                    metrics::counter!("hindsight_lane_dead_letters_total", &labels).increment(1);
+                }
+            }
+            Input::DeadLettered(result.map(drop).map_err(|error| error.to_string()))
+        });
+    }
+
+    fn answer(&self, to: Address, task: impl Future<Output = Input<M::Prepared>> + Send + 'static) {
+        let (answers, waker) = (self.answers.clone(), self.waker.clone());
+        self.runtime.spawn(async move {
+            let input = task.await;
+            // The receiver is gone only when the thread has ended: then nobody needs the answer.
+            if answers.send(Answer { to, input }).is_ok() {
+                waker.wake();
+            }
+        });
+    }
+}
