@@ -13,7 +13,14 @@ export interface Problem {
   retry_after_ms?: number;
   position?: number;
   hint?: string;
-  errors?: { index?: number; pointer?: string; reason?: string; detail?: string; position?: number; hint?: string }[];
+  errors?: {
+    index?: number;
+    pointer?: string;
+    reason?: string;
+    detail?: string;
+    position?: number;
+    hint?: string;
+  }[];
 }
 
 export class ApiError extends Error {

@@ -17,9 +17,11 @@ export interface List<T, P extends Page<T>> {
   more: () => Promise<void>;
 }
 
-export function useList<T, P extends Page<T>>(call: (query: Query, signal: AbortSignal) => Promise<P>): List<T, P> {
+export function useList<T, P extends Page<T>>(
+  call: (query: Query, signal: AbortSignal) => Promise<P>,
+): List<T, P> {
   const items = shallowRef<T[]>([]);
-  const page = shallowRef<P | null>(null);
+  const page: ShallowRef<P | null> = shallowRef(null);
   const loading = ref(false);
   const error = shallowRef<unknown>(null);
   let asked: Query = {};

@@ -45,7 +45,11 @@ describe('diff', () => {
   });
 
   it('counts what it cuts', () => {
-    const found = diff({}, Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`k${String(at)}`, at])), 10);
+    const found = diff(
+      {},
+      Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`k${String(at)}`, at])),
+      10,
+    );
     expect([found.rows.length, found.cut, found.changes]).toEqual([10, 20, 30]);
   });
 });

@@ -58,7 +58,15 @@ export function diff(before: unknown, after: unknown, maxRows = MAX_ROWS): Diff 
   return found;
 }
 
-function visit(found: Diff, was: Side, now: Side, path: string, name: string, depth: number, maxRows: number): void {
+function visit(
+  found: Diff,
+  was: Side,
+  now: Side,
+  path: string,
+  name: string,
+  depth: number,
+  maxRows: number,
+): void {
   const keys = [...new Set([...keysOf(was), ...keysOf(now)])];
   const container = keys.length > 0;
   const kind = kindOf(was, now);
@@ -66,7 +74,8 @@ function visit(found: Diff, was: Side, now: Side, path: string, name: string, de
   const isRoot = depth < 0 && container;
   if (!isRoot && !(was === ABSENT && now === ABSENT)) {
     if (!container && kind !== 'same') found.changes += 1;
-    if (found.rows.length < maxRows) found.rows.push(row(was, now, path, name, Math.max(0, depth), kind, container));
+    if (found.rows.length < maxRows)
+      found.rows.push(row(was, now, path, name, Math.max(0, depth), kind, container));
     else found.cut += 1;
   }
   for (const key of keys) {
@@ -75,7 +84,15 @@ function visit(found: Diff, was: Side, now: Side, path: string, name: string, de
   }
 }
 
-function row(was: Side, now: Side, path: string, name: string, depth: number, kind: RowKind, container: boolean): Row {
+function row(
+  was: Side,
+  now: Side,
+  path: string,
+  name: string,
+  depth: number,
+  kind: RowKind,
+  container: boolean,
+): Row {
   const made: Row = { path, name, depth, kind, container };
   const plain = (value: Side): boolean => value !== ABSENT && !(container && isContainer(value));
   if (plain(was)) made.was = show(was);

@@ -5,7 +5,11 @@ import { around, syntaxFault } from './syntaxError';
 describe('syntaxFault', () => {
   it('reads position and hint at the top or in errors', () => {
     const top = new ApiError(400, { detail: 'unknown field', position: 3, hint: 'did you mean user?' });
-    expect(syntaxFault(top, 'a b usr:1')).toEqual({ position: 3, message: 'unknown field', hint: 'did you mean user?' });
+    expect(syntaxFault(top, 'a b usr:1')).toEqual({
+      position: 3,
+      message: 'unknown field',
+      hint: 'did you mean user?',
+    });
     const nested = new ApiError(400, { errors: [{ position: 99, detail: 'open quote', hint: 'close it' }] });
     expect(syntaxFault(nested, '"ab')).toEqual({ position: 3, message: 'open quote', hint: 'close it' });
   });

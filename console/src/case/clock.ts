@@ -13,17 +13,18 @@ export interface Day {
 
 /** Sessions stand at their start. At one instant a session comes before what was done in it. */
 export function entries(file: Pick<CaseFile, 'sessions' | 'audit'>): Entry[] {
-  const sessions = file.sessions.map(
-    (session): Entry => ({
-      kind: 'session',
-      at_ms: Date.parse(session.started_at),
-      key: `s:${session.session_id}`,
-      session,
-    }),
-  );
-  const audit = file.audit.map(
-    (event): Entry => ({ kind: 'audit', at_ms: Date.parse(event.occurred_at), key: `a:${event.id}`, audit: event }),
-  );
+  const sessions = file.sessions.map((session): Entry => ({
+    kind: 'session',
+    at_ms: Date.parse(session.started_at),
+    key: `s:${session.session_id}`,
+    session,
+  }));
+  const audit = file.audit.map((event): Entry => ({
+    kind: 'audit',
+    at_ms: Date.parse(event.occurred_at),
+    key: `a:${event.id}`,
+    audit: event,
+  }));
   // The sort is stable, so sessions stay first on a tie.
   return [...sessions, ...audit].sort((one, other) => one.at_ms - other.at_ms);
 }

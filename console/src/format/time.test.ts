@@ -16,5 +16,11 @@ it('clock shows hours only when there are some', () => {
 });
 
 it('bytes keeps three figures', () => {
-  expect([0, 999, 1500, 123_456, 31_561_877].map(bytes)).toEqual(['0 B', '999 B', '1.5 kB', '123 kB', '31.6 MB']);
+  expect([0, 999, 1500, 123_456, 31_561_877].map(bytes)).toEqual([
+    '0 B',
+    '999 B',
+    '1.5 kB',
+    '123 kB',
+    '31.6 MB',
+  ]);
 });

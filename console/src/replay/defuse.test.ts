@@ -10,7 +10,9 @@ const attributesOf = (event: ReturnType<typeof page>) => event.data.node.childNo
 
 describe('defuse', () => {
   it('takes foreign images out and keeps inlined ones', () => {
-    expect(attributesOf(defuse(page('img', { src: 'https://a.example/x.png' })))?.['src']).toMatch(/^data:image\/gif/);
+    expect(attributesOf(defuse(page('img', { src: 'https://a.example/x.png' })))?.['src']).toMatch(
+      /^data:image\/gif/,
+    );
     expect(attributesOf(defuse(page('img', { src: 'data:image/png;base64,AA' })))).toEqual({
       src: 'data:image/png;base64,AA',
     });
@@ -20,7 +22,9 @@ describe('defuse', () => {
     expect(attributesOf(defuse(page('a', { href: 'https://a.example/', onclick: 'x()' })))).toEqual({
       href: 'https://a.example/',
     });
-    expect(attributesOf(defuse(page('link', { rel: 'stylesheet', href: 'https://a.example/x.css' })))).toEqual({
+    expect(
+      attributesOf(defuse(page('link', { rel: 'stylesheet', href: 'https://a.example/x.css' }))),
+    ).toEqual({
       rel: 'stylesheet',
     });
     expect(attributesOf(defuse(page('meta', { 'http-equiv': 'refresh', content: '0;url=//b' })))).toEqual({
@@ -36,7 +40,10 @@ describe('defuse', () => {
     expect(JSON.stringify(style)).not.toContain('http://a/');
     const change = {
       type: 3,
-      data: { source: 0, attributes: [{ id: 1, attributes: { style: { 'background-image': 'url(http://a/b)' } } }] },
+      data: {
+        source: 0,
+        attributes: [{ id: 1, attributes: { style: { 'background-image': 'url(http://a/b)' } } }],
+      },
     };
     expect(JSON.stringify(defuse(change))).not.toContain('http://a/');
     const rule = { type: 3, data: { source: 8, adds: [{ rule: 'a{cursor:url("http://a/c.cur")}' }] } };
@@ -46,7 +53,8 @@ describe('defuse', () => {
   it('survives a page of 50,000 levels', () => {
     let node: Record<string, unknown> = { tagName: 'img', attributes: { src: 'http://a/b' }, childNodes: [] };
     const leaf = node;
-    for (let depth = 0; depth < 50_000; depth += 1) node = { tagName: 'div', attributes: {}, childNodes: [node] };
+    for (let depth = 0; depth < 50_000; depth += 1)
+      node = { tagName: 'div', attributes: {}, childNodes: [node] };
     defuse({ type: 2, data: { node } });
     expect((leaf['attributes'] as Record<string, string>)['src']).toMatch(/^data:/);
   });
@@ -63,7 +71,9 @@ describe('defuseCss', () => {
     expect(defuseCss(css)).toBe(css);
   });
   it('drops imports', () => {
-    expect(defuseCss('@import url("https://fonts.example/css?family=A:wght@400");b{}')).not.toContain('fonts.example');
+    expect(defuseCss('@import url("https://fonts.example/css?family=A:wght@400");b{}')).not.toContain(
+      'fonts.example',
+    );
   });
 });
 

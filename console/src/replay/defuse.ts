@@ -10,7 +10,17 @@
 const BLANK = 'data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7';
 
 /** Attributes through which an element fetches. `href` counts only on elements that fetch it. */
-const FETCHING = new Set(['src', 'srcset', 'imagesrcset', 'poster', 'data', 'background', 'xlink:href', 'rr_src', 'lowsrc']);
+const FETCHING = new Set([
+  'src',
+  'srcset',
+  'imagesrcset',
+  'poster',
+  'data',
+  'background',
+  'xlink:href',
+  'rr_src',
+  'lowsrc',
+]);
 const FETCHING_HREF = new Set(['link', 'image', 'use', 'base', 'feimage', 'script', 'mpath']);
 const IMAGES = new Set(['img', 'image', 'input']);
 
@@ -32,9 +42,13 @@ export function defuseCss(css: string): string {
   // A face that can't be fetched falls to the next family. The rule itself stays: recorded style changes count rules.
   return css
     .replace(/@import\b[^;]*(;|$)/gi, '')
-    .replace(/@font-face\s*\{[^}]*\}/gi, (face) => face.replace(/url\(\s*("[^"]*"|'[^']*'|[^)]*)\s*\)/gi, 'local("")'))
-    .replace(/(image-set\(\s*)(["'])([^"']*)\2/gi, (whole: string, head: string, _quote: string, to: string) =>
-      isLocal(to) ? whole : `${head}"${BLANK}"`,
+    .replace(/@font-face\s*\{[^}]*\}/gi, (face) =>
+      face.replace(/url\(\s*("[^"]*"|'[^']*'|[^)]*)\s*\)/gi, 'local("")'),
+    )
+    .replace(
+      /(image-set\(\s*)(["'])([^"']*)\2/gi,
+      (whole: string, head: string, _quote: string, to: string) =>
+        isLocal(to) ? whole : `${head}"${BLANK}"`,
     )
     .replace(/url\(\s*("[^"]*"|'[^']*'|[^)]*?)\s*\)/gi, (whole: string, inner: string) =>
       isLocal(inner.replace(/^["']|["']$/g, '')) ? whole : `url("${BLANK}")`,
@@ -81,12 +95,11 @@ function defuseTree(root: unknown): void {
     const { node, inStyle } = next;
     if (!isObject(node)) continue;
     const tag = typeof node['tagName'] === 'string' ? node['tagName'].toLowerCase() : undefined;
-    if (isObject(node['attributes'])) {
-      if (tag === 'base') node['attributes'] = {};
-      defuseAttributes(node['attributes'], tag ?? '');
-    }
+    if (tag === 'base') node['attributes'] = {};
+    if (isObject(node['attributes'])) defuseAttributes(node['attributes'], tag ?? '');
     const isStyleText = inStyle || node['isStyle'] === true;
-    if (isStyleText && typeof node['textContent'] === 'string') node['textContent'] = defuseCss(node['textContent']);
+    const text = node['textContent'];
+    if (isStyleText && typeof text === 'string') node['textContent'] = defuseCss(text);
     const children = node['childNodes'];
     if (Array.isArray(children)) {
       for (const child of children) pending.push({ node: child, inStyle: tag === 'style' });
@@ -118,7 +131,10 @@ export function defuse<E>(event: E): E {
       if (isObject(change['attributes'])) defuseAttributes(change['attributes'], undefined);
     });
     eachObject(data['texts'], (change) => {
-      if (typeof change['value'] === 'string' && /@import|@font-face|url\(\s*["']?https?:/i.test(change['value'])) {
+      if (
+        typeof change['value'] === 'string' &&
+        /@import|@font-face|url\(\s*["']?https?:/i.test(change['value'])
+      ) {
         change['value'] = defuseCss(change['value']);
       }
     });

@@ -21,7 +21,11 @@ describe('kindOf', () => {
 
 describe('cluster', () => {
   it('joins neighbours of one kind only', () => {
-    const found = cluster([marker('click', 1), marker('click', 2), marker('error', 2), marker('click', 90)], 100, 10);
+    const found = cluster(
+      [marker('click', 1), marker('click', 2), marker('error', 2), marker('click', 90)],
+      100,
+      10,
+    );
     expect(found.map(({ kind, markers }) => [kind, markers.length])).toEqual([
       ['click', 2],
       ['error', 1],

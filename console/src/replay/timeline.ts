@@ -20,8 +20,10 @@ const KIND_OF: Record<string, Kind> = {
 };
 
 export function kindOf(marker: Marker): Kind {
-  if (marker.kind === 'console') return marker.level === 'error' || marker.level === undefined ? 'error' : 'other';
-  if (marker.kind === 'network' || marker.kind === 'request') return (marker.status ?? 500) >= 400 ? 'error' : 'other';
+  if (marker.kind === 'console')
+    return marker.level === 'error' || marker.level === undefined ? 'error' : 'other';
+  if (marker.kind === 'network' || marker.kind === 'request')
+    return (marker.status ?? 500) >= 400 ? 'error' : 'other';
   return KIND_OF[marker.kind] ?? 'other';
 }
 

@@ -43,7 +43,12 @@ function extend(windows: Window[], frame: Frame, maxBytes: number): void {
     open.events += frame.events ?? 0;
     open.to_ms = Math.max(open.to_ms, frame.to_ms + 1);
   } else {
-    windows.push({ from_ms: frame.from_ms, to_ms: frame.to_ms + 1, raw_bytes: bytes, events: frame.events ?? 0 });
+    windows.push({
+      from_ms: frame.from_ms,
+      to_ms: frame.to_ms + 1,
+      raw_bytes: bytes,
+      events: frame.events ?? 0,
+    });
   }
 }
 

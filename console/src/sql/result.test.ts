@@ -30,6 +30,10 @@ describe('chart', () => {
     expect(series(answer, { x: 'kind', y: ['n'] }).values).toEqual([{ name: 'n', data: [12, null, -3] }]);
   });
   it('knows numeric types in wrappers', () => {
-    expect(['Nullable(Decimal(18, 2))', 'DateTime64(6)', 'Float64'].map(isNumeric)).toEqual([true, false, true]);
+    expect(['Nullable(Decimal(18, 2))', 'DateTime64(6)', 'Float64'].map(isNumeric)).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 });
