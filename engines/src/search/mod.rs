@@ -1,6 +1,6 @@
 //! The search engine behind audit and session search: Elasticsearch in production, tantivy on a laptop.
 //!
-//! **Invariants** (pinned by the conformance suite for both): what `write` answered is durable and found by the next
+//! **Invariants** (pinned by [`conformance`] for both): what `write` answered is durable and found by the next
 //! search; the first document under an id wins and is never overwritten, save by a stub, which keeps the id
 //! taken for ever; one query gives the same events on every engine; a total is exact; a cursor stays valid
 //! while data is added. **On failure** of a write nothing is known about its documents: writing the same again
@@ -13,8 +13,17 @@ use hindsight_schemas::documents::{ActivityDocument, AuditDocument, DocumentId};
 use hindsight_schemas::ids::{AuditId, LogId, Offset, Partition, Position, ProjectId, SessionId};
 use hindsight_schemas::reason::Reason;
 
+pub mod conformance;
+pub mod cursor;
+pub mod embedded;
 pub mod fields;
+pub mod moment;
+pub mod parse;
+pub mod print;
 pub mod query;
+pub mod syntax;
+pub mod tokens;
+mod value;
 
 use fields::Field;
 use query::{Match, Query};
@@ -197,8 +206,8 @@ pub struct SessionHit {
 pub struct SessionPage {
     /// The hits.
     pub hits: Vec<SessionHit>,
-    /// All sessions that match.
-    pub total: u64,
+    /// There are more than were asked for.
+    pub more: bool,
 }
 
 /// How the engine is.

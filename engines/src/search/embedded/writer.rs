@@ -1,0 +1,276 @@
+//! The thread that writes: it takes all writes that wait, commits them as one, and answers.
+//!
+//! **Invariants:** an answer comes after the commit is on disk and the reader shows it; under one id the first
+//! document wins, within a group as well as over all that is there. **On failure** of a commit every write of the
+//! group is answered with the error, tantivy's writer is opened anew from the last commit, and the next group
+//! tries again. **Bounds:** [`QUEUE`] waiting writes, [`GROUP_DOCUMENTS`] documents a commit (a larger write is a
+//! group of its own), the writer's memory as opened.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use hindsight_schemas::documents::DocumentId;
+use hindsight_schemas::ids::Position;
+use tantivy::index::SegmentId;
+use tantivy::schema::{IndexRecordOption, Value};
+use tantivy::{
+    DocAddress, DocSet, Index, IndexReader, IndexWriter, Searcher, TERMINATED, TantivyDocument, Term,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::{SearchError, SearchWrite, WriteOutcome, WriteRange};
+use super::layout::{Layout, STUB};
+use super::positions::Positions;
+use super::{WriterMemory, engine, open_writer};
+
+/// Writes that may wait.
+pub(super) const QUEUE: usize = 64;
+/// Documents after which a group is closed.
+pub(super) const GROUP_DOCUMENTS: usize = 20_000;
+
+/// A write that waits.
+pub(super) struct Request {
+    pub(super) range: WriteRange,
+    pub(super) writes: Arc<Vec<SearchWrite>>,
+    pub(super) answer: oneshot::Sender<Result<Vec<WriteOutcome>, SearchError>>,
+}
+
+/// What is under an id.
+#[derive(Clone, Copy)]
+enum Known {
+    Document {
+        content_sha256: [u8; 32],
+        position: Position,
+    },
+    Stub,
+}
+
+pub(super) struct Writer {
+    pub(super) index: Index,
+    pub(super) reader: IndexReader,
+    pub(super) layout: Arc<Layout>,
+    pub(super) memory: WriterMemory,
+    /// None after a failure, until it is opened anew.
+    pub(super) writer: Option<IndexWriter>,
+    pub(super) positions: Arc<Mutex<Positions>>,
+    /// Stubs were written, and what they replaced may still be on disk.
+    pub(super) purge: bool,
+}
+
+impl Writer {
+    /// Runs until all senders are gone and the queue is empty.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut documents = first.writes.len();
+            let mut group = vec![first];
+            while documents < GROUP_DOCUMENTS
+                && let Ok(next) = queue.try_recv()
+            {
+                documents += next.writes.len();
+                group.push(next);
+            }
+            self.answer(group);
+        }
+    }
+
+    fn answer(&mut self, group: Vec<Request>) {
+        let started = Instant::now();
+        let result = self.write(&group);
+        metrics::histogram!("hindsight_search_commit_seconds").record(started.elapsed().as_secs_f64());
+        match result {
+            Ok(outcomes) => {
+                for (request, outcomes) in group.into_iter().zip(outcomes) {
+                    // A caller that went away asks again.
+                    let _ = request.answer.send(Ok(outcomes));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, writes = group.len(), "search commit failed");
+                self.writer = None;
+                for request in group {
+                    let _ = request.answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, group: &[Request]) -> Result<Vec<Vec<WriteOutcome>>, SearchError> {
+        if self.writer.is_none() {
+            self.writer = Some(open_writer(&self.index, self.memory)?);
+            self.reader.reload().map_err(engine)?;
+        }
+        let writer = self.writer.as_mut().expect("opened above");
+        let mut batch = Batch {
+            layout: &self.layout,
+            searcher: self.reader.searcher(),
+            writer,
+            fresh: HashMap::new(),
+            stubs: false,
+        };
+        let mut outcomes = Vec::with_capacity(group.len());
+        for request in group {
+            let each = request.writes.iter().map(|write| batch.apply(write));
+            outcomes.push(each.collect::<Result<Vec<_>, _>>()?);
+        }
+        self.purge |= batch.stubs;
+        self.commit(group)?;
+        Ok(outcomes)
+    }
+
+    fn commit(&mut self, group: &[Request]) -> Result<(), SearchError> {
+        let mut positions = self
+            .positions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        group.iter().for_each(|request| positions.note(request.range));
+        let writer = self.writer.as_mut().expect("opened before the batch");
+        let mut commit = writer.prepare_commit().map_err(engine)?;
+        commit.set_payload(&positions.to_payload()?);
+        commit.commit().map_err(engine)?;
+        *self.positions.lock().unwrap_or_else(PoisonError::into_inner) = positions;
+        self.reader.reload().map_err(engine)?;
+        if self.purge {
+            self.purge()?;
+        }
+        Ok(())
+    }
+
+    /// A deleted document stays in its segment until that is merged: after an erasure segments that hold some
+    /// are rewritten, in the background. Those that another merge holds are taken after the next commit.
+    fn purge(&mut self) -> Result<(), SearchError> {
+        let metas = self.index.searchable_segment_metas().map_err(engine)?;
+        let held: Vec<SegmentId> = metas
+            .iter()
+            .filter(|meta| meta.num_deleted_docs() > 0)
+            .map(|meta| meta.id())
+            .collect();
+        self.purge = !held.is_empty();
+        let writer = self.writer.as_mut().expect("just committed");
+        for segment in held {
+            // The merge runs on tantivy's own thread; its outcome shows in the segments after the next commit.
+            drop(writer.merge(&[segment]));
+        }
+        Ok(())
+    }
+}
+
+/// The documents of one commit.
+struct Batch<'a> {
+    layout: &'a Layout,
+    searcher: Searcher,
+    writer: &'a mut IndexWriter,
+    /// What this batch put under ids.
+    fresh: HashMap<DocumentId, Known>,
+    stubs: bool,
+}
+
+impl Batch<'_> {
+    fn apply(&mut self, write: &SearchWrite) -> Result<WriteOutcome, SearchError> {
+        match write {
+            SearchWrite::CreateAudit(document) => {
+                let id = document.document_id();
+                let known = Known::Document {
+                    content_sha256: document.content_sha256,
+                    position: document.position,
+                };
+                self.create(id, known, |layout, id| layout.audit(document, id))
+            }
+            SearchWrite::CreateActivity(document) => {
+                let id = document.document_id();
+                let known = Known::Document {
+                    content_sha256: document.content_sha256,
+                    position: document.position,
+                };
+                self.create(id, known, |layout, id| layout.activity(document, id))
+            }
+            SearchWrite::Stub(id) => self.stub(id),
+        }
+    }
+
+    fn create(
+        &mut self,
+        id: DocumentId,
+        new: Known,
+        document: impl FnOnce(&Layout, &DocumentId) -> TantivyDocument,
+    ) -> Result<WriteOutcome, SearchError> {
+        match (self.known(&id)?, new) {
+            (None, _) => {
+                self.writer
+                    .add_document(document(self.layout, &id))
+                    .map_err(engine)?;
+                self.fresh.insert(id, new);
+                Ok(WriteOutcome::Created)
+            }
+            (
+                Some(Known::Document {
+                    content_sha256,
+                    position,
+                }),
+                Known::Document {
+                    content_sha256: ours, ..
+                },
+            ) => Ok(WriteOutcome::Exists {
+                same_content: content_sha256 == ours,
+                position,
+            }),
+            _ => Ok(WriteOutcome::Erased),
+        }
+    }
+
+    fn stub(&mut self, id: &DocumentId) -> Result<WriteOutcome, SearchError> {
+        if !matches!(self.known(id)?, Some(Known::Stub)) {
+            self.writer.delete_term(self.term(id));
+            self.writer.add_document(self.layout.stub(id)).map_err(engine)?;
+            self.fresh.insert(id.clone(), Known::Stub);
+            self.stubs = true;
+        }
+        Ok(WriteOutcome::Stubbed)
+    }
+
+    fn known(&self, id: &DocumentId) -> Result<Option<Known>, SearchError> {
+        if let Some(known) = self.fresh.get(id) {
+            return Ok(Some(*known));
+        }
+        let Some(address) = find(&self.searcher, &self.term(id)).map_err(engine)? else {
+            return Ok(None);
+        };
+        let stored: TantivyDocument = self.searcher.doc(address).map_err(engine)?;
+        if self.layout.text_of(&stored, self.layout.kind) == STUB {
+            return Ok(Some(Known::Stub));
+        }
+        let digest = stored
+            .get_first(self.layout.content_sha256)
+            .and_then(|value| value.as_bytes());
+        let content_sha256 = digest
+            .and_then(|digest| digest.try_into().ok())
+            .unwrap_or_default();
+        Ok(Some(Known::Document {
+            content_sha256,
+            position: self.layout.position_of(&stored)?,
+        }))
+    }
+
+    fn term(&self, id: &DocumentId) -> Term {
+        Term::from_field_text(self.layout.document_id, id.as_str())
+    }
+}
+
+/// The document under an id, if one is there that was not deleted.
+fn find(searcher: &Searcher, id: &Term) -> tantivy::Result<Option<DocAddress>> {
+    for (ordinal, segment) in (0..).zip(searcher.segment_readers()) {
+        let index = segment.inverted_index(id.field())?;
+        let Some(mut postings) = index.read_postings(id, IndexRecordOption::Basic)? else {
+            continue;
+        };
+        let mut doc = postings.doc();
+        while doc != TERMINATED {
+            if !segment.is_deleted(doc) {
+                return Ok(Some(DocAddress::new(ordinal, doc)));
+            }
+            doc = postings.advance();
+        }
+    }
+    Ok(None)
+}
