@@ -1,0 +1,112 @@
+//! Who asks, and for which projects.
+//!
+//! Until users and roles exist there is one administrator's token: as `Authorization: Bearer`, as the console's
+//! cookie (made by `POST /v1/login`), or as a one-use ticket where neither can be sent.
+//!
+//! **Invariant:** a handler that takes [`Caller`] runs for signed-in callers only. Secrets are compared in
+//! constant time, as hashes.
+
+mod cookie;
+mod login;
+mod tickets;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use hindsight_policy::SecretHash;
+use hindsight_schemas::ids::ProjectId;
+use hindsight_schemas::reason::Reason;
+use serde::Deserialize;
+
+use crate::Reader;
+use crate::problem::ApiError;
+
+pub(crate) use login::{login, logout, me};
+pub(crate) use tickets::{Tickets, ticket};
+
+/// The secrets that open the read side, and what they open.
+#[derive(Debug)]
+pub struct Access {
+    admin: SecretHash,
+    cookies: cookie::Signer,
+    tickets: Tickets,
+    projects: Vec<ProjectId>,
+}
+
+impl Access {
+    /// One administrator, who may read these projects.
+    pub fn new(admin_token: &str, projects: Vec<ProjectId>) -> Self {
+        Self {
+            admin: SecretHash::of(admin_token),
+            cookies: cookie::Signer::new(admin_token),
+            tickets: Tickets::default(),
+            projects,
+        }
+    }
+
+    /// Whether this is the administrator's token.
+    pub fn admits(&self, token: &str) -> bool {
+        self.admin.matches(token)
+    }
+
+    /// What the administrator may read.
+    pub fn projects(&self) -> &[ProjectId] {
+        &self.projects
+    }
+}
+
+/// A signed-in caller.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    projects: Vec<ProjectId>,
+}
+
+impl Caller {
+    /// The projects to search: the one that is named, if it is the caller's, or all of theirs.
+    pub(crate) fn projects(&self, named: Option<&str>) -> Result<Vec<ProjectId>, ApiError> {
+        let Some(named) = named else {
+            return Ok(self.projects.clone());
+        };
+        let found = self.projects.iter().find(|project| project.as_str() == named);
+        found
+            .map(|project| vec![project.clone()])
+            .ok_or_else(|| ApiError::new(Reason::Forbidden, format!("project {named:?} is not one of yours")))
+    }
+}
+
+#[derive(Deserialize)]
+struct TicketParam {
+    ticket: Option<String>,
+}
+
+impl FromRequestParts<Arc<Reader>> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, reader: &Arc<Reader>) -> Result<Self, ApiError> {
+        let access = &reader.access;
+        let bearer = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        let by_ticket = || {
+            let Ok(Query(TicketParam { ticket: Some(ticket) })) = Query::<TicketParam>::try_from_uri(&parts.uri) else {
+                return false;
+            };
+            access.tickets.redeem(&ticket)
+        };
+        let known = bearer.is_some_and(|token| access.admits(token))
+            || access.cookies.admits(&parts.headers)
+            || by_ticket();
+        if known {
+            Ok(Self { projects: access.projects.clone() })
+        } else {
+            Err(ApiError::new(
+                Reason::UnknownKey,
+                "sign in with the admin token of credentials.json, or send it as Authorization: Bearer",
+            ))
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Sessions: the list with its filters, one of them, and the case of a reference.
+
+mod case;
+mod facts;
+mod list;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query as Params, State};
+use hindsight_engines::analytics::{Query, query_rows};
+use hindsight_schemas::ids::{ProjectId, SessionId};
+use hindsight_schemas::reason::Reason;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+pub(crate) use case::case;
+pub(crate) use facts::SessionFacts;
+pub(crate) use list::list;
+
+use crate::Reader;
+use crate::access::Caller;
+use crate::problem::ApiError;
+
+/// `project=`: which of the caller's projects; without it all are searched.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct ProjectParam {
+    /// One of the caller's projects.
+    pub(crate) project: Option<String>,
+}
+
+/// A session id from a path.
+pub(crate) fn session_id(text: &str) -> Result<SessionId, ApiError> {
+    text.parse().map_err(|error| ApiError::new(Reason::NotSessionId, format!("{error}")))
+}
+
+/// The facts of one session, from the one project that has it.
+pub(crate) async fn find(
+    reader: &Reader,
+    projects: &[ProjectId],
+    session: SessionId,
+) -> Result<SessionFacts, ApiError> {
+    let sql = format!(
+        "SELECT {} FROM hindsight.sessions WHERE session_id = {{session:UUID}} AND project IN {{projects:Array(String)}}",
+        facts::COLUMNS
+    );
+    let query =
+        Query::new(sql).param("session", session.uuid()).param("projects", project_names(projects).as_slice());
+    let mut found: Vec<SessionFacts> = query_rows(&*reader.analytics, query).await?;
+    match found.len() {
+        0 => Err(ApiError::not_found("session", session)),
+        1 => Ok(found.remove(0)),
+        _ => {
+            let names: Vec<&str> = found.iter().map(|facts| facts.project.as_str()).collect();
+            Err(ApiError::new(Reason::Ambiguous, format!("say project= one of {}", names.join(", "))))
+        }
+    }
+}
+
+pub(crate) fn project_names(projects: &[ProjectId]) -> Vec<String> {
+    projects.iter().map(ToString::to_string).collect()
+}
+
+/// One session.
+#[utoipa::path(get, path = "/v1/sessions/{session_id}", tag = "replays", params(("session_id" = String, Path), ProjectParam), responses(
+    (status = 200, body = SessionFacts), (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem),
+    (status = 403, body = crate::problem::Problem), (status = 404, body = crate::problem::Problem), (status = 422, body = crate::problem::Problem)))]
+pub(crate) async fn one(
+    State(reader): State<Arc<Reader>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Params(params): Params<ProjectParam>,
+) -> Result<Json<SessionFacts>, ApiError> {
+    let projects = caller.projects(params.project.as_deref())?;
+    find(&reader, &projects, session_id(&id)?).await.map(Json)
+}
