@@ -3,6 +3,7 @@
 
 pub mod analytics;
 pub mod log;
+pub mod replay;
 pub mod rrweb;
 pub mod search;
 pub mod segments;

@@ -9,4 +9,6 @@ mod decode;
 pub mod delivery;
 pub mod erasure;
 pub mod facts;
+pub mod lifecycle;
+pub mod replay;
 pub mod search;

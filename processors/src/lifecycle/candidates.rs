@@ -1,0 +1,65 @@
+//! Which sessions may be closed, asked of the index: not one lane's memory, so a restart forgets nothing.
+//!
+//! **Bound:** [`AT_ONCE`] sessions an answer; the next sweep brings the rest.
+
+use hindsight_engines::analytics::{Analytics, Query, QueryError, query_rows};
+use hindsight_schemas::ids::{ProjectId, SessionId};
+use hindsight_schemas::row_binary::Millis;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// Sessions closed in one sweep at most.
+pub(super) const AT_ONCE: usize = 200;
+
+/// A session that may be closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) project: ProjectId,
+    pub(super) session: SessionId,
+    /// Batches that the index knows now.
+    pub(super) batches: u64,
+}
+
+#[derive(Deserialize)]
+struct CandidateRow {
+    project: String,
+    session_id: Uuid,
+    known: u64,
+}
+
+/// Sessions of a partition whose batches are not all in their newest generation, and that ended, or whose last
+/// batch was appended before `silent_since`. Only sessions touched after `since` are looked at.
+pub(super) async fn candidates(
+    engine: &dyn Analytics,
+    database: &str,
+    partition: u32,
+    since: Millis,
+    silent_since: Millis,
+) -> Result<Vec<Candidate>, QueryError> {
+    let sql = format!(
+        "SELECT b.project AS project, b.session_id AS session_id, b.known AS known FROM \
+         (SELECT project, session_id, count() AS known, max(appended_at) AS last, max(ended) AS over \
+          FROM {database}.batches FINAL \
+          WHERE log_partition = {{partition:UInt32}} AND (project, session_id) IN \
+              (SELECT project, session_id FROM {database}.batches WHERE appended_at >= {{since:DateTime64(3, 'UTC')}} \
+               AND log_partition = {{partition:UInt32}}) \
+          GROUP BY project, session_id) AS b \
+         LEFT ANY JOIN (SELECT project, session_id, batches FROM {database}.sessions FINAL) AS s \
+             ON s.project = b.project AND s.session_id = b.session_id \
+         WHERE b.known != s.batches AND (b.over OR b.last < {{silent:DateTime64(3, 'UTC')}}) \
+         ORDER BY b.last LIMIT {AT_ONCE}"
+    );
+    let query = Query::new(sql)
+        .param("partition", partition)
+        .param("since", since)
+        .param("silent", silent_since);
+    let rows: Vec<CandidateRow> = query_rows(engine, query).await?;
+    let known = rows.into_iter().filter_map(|row| {
+        Some(Candidate {
+            project: row.project.parse().ok()?,
+            session: SessionId::new(row.session_id).ok()?,
+            batches: row.known,
+        })
+    });
+    Ok(known.collect())
+}

@@ -1,0 +1,122 @@
+//! Closes one session: its frames into one object, the claim, the index rows of the generation, the facts.
+//!
+//! **Invariant:** the claim is the commit point. What comes behind it (index, facts) is made from it and is written
+//! again by whoever closes next, so a crash in between costs nothing.
+
+use std::sync::Arc;
+
+use hindsight_engines::analytics::{
+    Analytics, ExpectedRow, QueryError, SettleError, expected_blocks, settle,
+};
+use hindsight_engines::replay::{ReplayError, ReplayIndex};
+use hindsight_engines::segments::{Class, CompactError, CompactOptions, Keep, Manifest, Month, compact};
+use hindsight_schemas::row_binary::{Micros, Millis};
+
+use super::candidates::Candidate;
+use super::facts::session_row;
+use crate::erasure::ErasedSessions;
+use crate::replay::generation_rows;
+
+/// Why a session was not closed; it is tried again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CloseError {
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    #[error(transparent)]
+    Compact(#[from] CompactError),
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    #[error(transparent)]
+    Settle(#[from] SettleError),
+    #[error("retention class {0:?} can't be part of a path")]
+    Class(String),
+}
+
+/// What became of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// A new generation stands.
+    Generation(u32),
+    /// The index of analytics is ahead of the replay index: later.
+    NotYet,
+}
+
+pub(super) struct Closing<'a> {
+    pub(super) analytics: &'a dyn Analytics,
+    pub(super) replays: &'a ReplayIndex,
+    pub(super) erased: &'a ErasedSessions,
+    pub(super) database: &'a str,
+    pub(super) options: CompactOptions,
+}
+
+impl Closing<'_> {
+    pub(super) async fn close(&self, candidate: &Candidate) -> Result<Closed, CloseError> {
+        let Some(manifest) = self
+            .replays
+            .manifest(&candidate.project, candidate.session)
+            .await?
+        else {
+            return Ok(Closed::NotYet);
+        };
+        let shown: usize = manifest.tabs.iter().map(|tab| tab.batches.len()).sum();
+        if (shown as u64) < candidate.batches {
+            return Ok(Closed::NotYet);
+        }
+        let manifest = Arc::new(manifest);
+        let compacted = compact(
+            self.replays.segments().clone(),
+            manifest.clone(),
+            &keep(&manifest)?,
+            self.options,
+        )
+        .await?;
+        let generation = compacted
+            .claim
+            .session
+            .as_ref()
+            .map_or(0, |session| session.generation);
+        let name = format!("close/{}/{}/{generation}", candidate.project, candidate.session);
+
+        let segments = generation_rows(&compacted.claim);
+        let stored_bytes = segments.iter().map(|row| row.bytes).sum();
+        let now = jiff::Timestamp::now();
+        let closed_at = Millis(now.as_millisecond());
+        let facts = session_row(
+            self.analytics,
+            self.database,
+            &manifest,
+            generation,
+            stored_bytes,
+            closed_at,
+        )
+        .await?;
+
+        let mut blocks = expected_blocks(self.database, &name, &segments);
+        blocks.extend(expected_blocks(self.database, &name, facts.as_slice()));
+        let is_erased = |row: &ExpectedRow| {
+            row.project
+                .parse()
+                .is_ok_and(|project| self.erased.contains_uuid(&project, row.owner))
+        };
+        settle(
+            self.analytics,
+            &name,
+            &blocks,
+            &is_erased,
+            Micros(now.as_microsecond()),
+        )
+        .await?;
+        Ok(Closed::Generation(generation))
+    }
+}
+
+/// The class and month of the batch that is kept longest.
+fn keep(manifest: &Manifest) -> Result<Keep, CloseError> {
+    let longest = manifest.longest_kept();
+    let name = longest.map_or("standard", |batch| batch.retention_class.as_str());
+    let class: Class = name.parse().map_err(|_| CloseError::Class(name.to_owned()))?;
+    Ok(Keep {
+        class,
+        month: Month::of(longest.map_or(0, |batch| batch.expires_at_s)),
+    })
+}

@@ -1,0 +1,13 @@
+//! What happens to a session when no more comes: it is closed, its frames become one object, its facts one row.
+//!
+//! Closing is a proposal that may be wrong: a late batch reopens the session, and the next close makes the next
+//! session generation. **Invariant:** everything here is named by (session, generation) and may be repeated.
+
+mod candidates;
+mod close;
+mod closer;
+mod facts;
+mod watermark;
+
+pub use closer::{Closer, CloserOptions};
+pub use watermark::Watermarks;

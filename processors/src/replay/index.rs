@@ -1,0 +1,94 @@
+//! Rows of the replay index, made from footers. Pure.
+
+use hindsight_engines::segments::FlushFrame;
+use hindsight_engines::segments::format::{Batch, Footer, Frame};
+use hindsight_schemas::row_binary::{Digest, Millis, Seconds};
+use hindsight_schemas::rows::Segment;
+
+/// The row of a flush frame.
+pub(super) fn flush_row(frame: &FlushFrame) -> Segment {
+    let digest = Digest(frame.batch.content_sha256.0);
+    row(
+        &frame.object,
+        frame.frame,
+        &frame.described,
+        &[&frame.batch],
+        0,
+        digest,
+    )
+}
+
+/// The rows of a session generation, by the claim's footer.
+pub(crate) fn generation_rows(claim: &Footer) -> Vec<Segment> {
+    let Some(session) = &claim.session else {
+        return Vec::new();
+    };
+    let frames = (0..).zip(&claim.frames);
+    let rows = frames.filter_map(|(number, frame)| {
+        let held: Vec<&Batch> = claim
+            .batches
+            .iter()
+            .filter(|batch| batch.tab == frame.tab && frame.runs.iter().any(|run| run.seq == batch.seq))
+            .collect();
+        let digest = Digest(frame.sha256.0);
+        (!held.is_empty()).then(|| {
+            row(
+                &session.data_path,
+                number,
+                frame,
+                &held,
+                session.generation,
+                digest,
+            )
+        })
+    });
+    rows.collect()
+}
+
+fn row(
+    object: &str,
+    number: u32,
+    frame: &Frame,
+    held: &[&Batch],
+    generation: u32,
+    content_sha256: Digest,
+) -> Segment {
+    let seqs: Vec<u32> = frame.runs.iter().map(|run| run.seq).collect();
+    let (from, to) = (
+        seqs.iter().min().copied().unwrap_or(0),
+        seqs.iter().max().copied().unwrap_or(0),
+    );
+    let first = held
+        .iter()
+        .map(|batch| batch.position)
+        .min_by_key(|position| position.offset);
+    let position = first.expect("a frame holds a batch");
+    let expires_at_s = held.iter().map(|batch| batch.expires_at_s).max().unwrap_or(0);
+    Segment {
+        project: frame.project.to_string(),
+        session_id: frame.session_id.uuid(),
+        started_at: Millis(frame.session_id.unix_ms()),
+        tab: frame.tab.to_string(),
+        seq_from: from,
+        seq_to: to,
+        seqs_missing: (from..to).filter(|seq| !seqs.contains(seq)).collect(),
+        from_at: Millis(frame.from_ms),
+        to_at: Millis(frame.to_ms),
+        keyframe: !frame.keyframes.is_empty(),
+        object: object.to_owned(),
+        frame: number,
+        offset: frame.offset,
+        bytes: frame.bytes,
+        raw_bytes: frame.raw_bytes,
+        codec: "zstd".to_owned(),
+        generation,
+        events: frame.events,
+        url: frame.url.clone(),
+        dictionary: frame.dictionary.map_or_else(String::new, |base| base.to_string()),
+        content_sha256,
+        expires_at: Seconds(u32::try_from(expires_at_s.max(0)).unwrap_or(u32::MAX)),
+        log_id: position.log_id.0,
+        log_partition: position.partition.partition,
+        log_offset: position.offset,
+    }
+}
