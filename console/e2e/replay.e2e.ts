@@ -58,6 +58,16 @@ it('runs no script of the recorded page and asks nobody else', async () => {
   expect(foreign).toEqual([]);
 });
 
+it('shows the recorded page, its marks and its events', async () => {
+  const [id] = await sessions();
+  await someone.open(`/replays/${id ?? ''}?at=20000`);
+  await expect.poll(drawn, { timeout: 20_000 }).toBeGreaterThan(0);
+  await someone.page.locator('.timeline .mark').first().waitFor();
+  await someone.page.locator('.inspector .entry').first().waitFor();
+  await someone.axe();
+  await someone.shot('replay');
+});
+
 it('moves on the clock while playing, and stops', async () => {
   const [id] = await sessions();
   await someone.open(`/replays/${id ?? ''}?at=3000`);
@@ -84,7 +94,6 @@ it('seeks by keyboard and by the list of events', async () => {
   await entry.click();
   await expect.poll(() => someone.page.getByTestId('time').textContent()).toContain(`${at ?? '?'} of`);
   await someone.axe();
-  await someone.shot('replay');
   expect(someone.errors()).toEqual([]);
 });
 

@@ -33,3 +33,11 @@ it('switches the language and remembers it', async () => {
   expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN');
   expect(someone.errors()).toEqual([]);
 });
+
+it('signs out for good', async () => {
+  const { page } = someone;
+  await page.getByRole('button', { name: '退出' }).click();
+  await page.waitForURL(/\/sign-in/);
+  await someone.open('/sessions');
+  await page.waitForURL(/\/sign-in\?back=/);
+});

@@ -136,7 +136,11 @@ export function fixtureServer(dist: string, corpus: string, token: string): Serv
       answer(response, 200, {});
     } else if (!request.headers.cookie?.includes(`hindsight=${token}`))
       problem(response, 401, 'token_missing');
-    else if (parts[1] === 'me') answer(response, 200, { name: 'admin', project: 'demo' });
+    else if (parts[1] === 'logout') {
+      response.setHeader('set-cookie', 'hindsight=; Max-Age=0; Path=/');
+      answer(response, 204, '');
+    } else if (parts[1] === 'me')
+      answer(response, 200, { user: 'admin', roles: ['admin'], projects: ['demo'] });
     else if (parts[1] === 'sessions') {
       const state = url.searchParams.get('state');
       const errors = url.searchParams.get('has') === 'error';

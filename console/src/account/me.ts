@@ -1,6 +1,6 @@
 /** Who is signed in. Asked once at the start and after sign-in; null while nobody is. */
 import { shallowRef } from 'vue';
-import { me as ask } from '../api/calls';
+import { logout, me as ask } from '../api/calls';
 import { ApiError } from '../api/client';
 import type { Me } from '../api/types';
 
@@ -17,6 +17,8 @@ export async function whoAmI(): Promise<boolean> {
   }
 }
 
-export function displayName(who: Me): string {
-  return who.name ?? who.user_id ?? who.kind ?? who.role ?? '';
+/** The cookie is HttpOnly, so only the server can take it back; whoever stays signed in must see that. */
+export async function signOut(): Promise<void> {
+  await logout();
+  me.value = null;
 }

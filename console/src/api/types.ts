@@ -155,10 +155,7 @@ export interface SqlAnswer {
 }
 
 export interface Me {
-  name?: string | null;
-  user_id?: string | null;
-  kind?: string | null;
-  role?: string | null;
-  project?: string | null;
+  user: string;
+  roles?: string[];
   projects?: string[];
 }

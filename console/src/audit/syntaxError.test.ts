@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '../api/client';
-import { around, syntaxFault } from './syntaxError';
+import { around, characterAt, syntaxFault } from './syntaxError';
 
 describe('syntaxFault', () => {
   it('reads position and hint at the top or in errors', () => {
@@ -22,4 +22,8 @@ describe('syntaxFault', () => {
 it('around counts characters, not UTF-16 units', () => {
   expect(around('a😀b', 2)).toEqual(['a😀', 'b', '']);
   expect(around('ab', 2)).toEqual(['ab', ' ', '']);
+});
+
+it('characterAt reads byte positions', () => {
+  expect([0, 3, 5, 6, 9].map((byte) => characterAt('保单 x', byte))).toEqual([0, 1, 1, 2, 4]);
 });

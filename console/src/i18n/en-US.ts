@@ -11,6 +11,8 @@ const enUS = {
     toDark: 'Switch to dark colours',
     toLight: 'Switch to light colours',
     signedInAs: 'Signed in as {name}',
+    signOut: 'Sign out',
+    signOutFailed: 'Signing out failed: you are still signed in.',
     notFound: 'There is no page at this address.',
     toSessions: 'Go to sessions',
   },

@@ -13,6 +13,8 @@ const zhCN: Messages = {
     toDark: '切换到深色',
     toLight: '切换到浅色',
     signedInAs: '当前用户：{name}',
+    signOut: '退出',
+    signOutFailed: '退出失败，您仍处于登录状态。',
     notFound: '此地址没有页面。',
     toSessions: '前往会话列表',
   },
