@@ -1,0 +1,91 @@
+//! A body of audit events to trees: one object, an array, or JSON lines; bounded in number and depth first.
+
+use serde_json::{Map, Value};
+
+use hindsight_schemas::reason::Reason;
+use hindsight_schemas::record::Layout;
+
+use crate::recordings::refuse_scan;
+use crate::refusal::{ItemFault, Refusal};
+use crate::scan::{Fault, ScanError, elements};
+
+/// Deepest nesting of an audit event: below the 128 levels at which the tree reader would stop.
+pub(super) const MAX_DEPTH: usize = 100;
+
+/// A body's events; what is no object is a fault of its own.
+pub(super) type Items = Vec<Result<Map<String, Value>, ItemFault>>;
+
+/// Splits a body.
+pub(super) fn split(body: &[u8], most: usize) -> Result<Items, Refusal> {
+    if let Some(event) = single_object(body)? {
+        return Ok(vec![Ok(event)]);
+    }
+    let mut elements = elements(body, MAX_DEPTH).map_err(refuse_scan)?;
+    let mut texts = Vec::new();
+    while let Some(text) = elements.next_text().map_err(refuse_scan)? {
+        if texts.len() == most {
+            return Err(too_many(most));
+        }
+        texts.push(text);
+    }
+    if texts.is_empty() {
+        return Err(Refusal::plain(Reason::NoEvents));
+    }
+    Ok(texts
+        .into_iter()
+        .enumerate()
+        .map(|(index, text)| object(index, text))
+        .collect())
+}
+
+/// One object may be written over several lines, which JSON lines may not.
+fn single_object(body: &[u8]) -> Result<Option<Map<String, Value>>, Refusal> {
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Ok(None);
+    }
+    let wrapped = [b"[", body, b"]"].concat();
+    let mut elements = elements(&wrapped, MAX_DEPTH).map_err(refuse_scan)?;
+    debug_assert_eq!(elements.layout(), Layout::JsonArray);
+    match (elements.next_text(), elements.next_text()) {
+        (
+            Err(
+                error @ ScanError {
+                    fault: Fault::NestedTooDeep | Fault::NotUtf8,
+                    ..
+                },
+            ),
+            _,
+        ) => Err(refuse_scan(error)),
+        (Ok(Some(text)), Ok(None)) => Ok(object(0, text).ok()),
+        _ => Ok(None),
+    }
+}
+
+fn object(index: usize, text: &[u8]) -> Result<Map<String, Value>, ItemFault> {
+    match serde_json::from_slice::<Value>(text) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(ItemFault {
+            index,
+            pointer: String::new(),
+            reason: Reason::InvalidAudit,
+            en: "an audit event is an object".into(),
+            zh: "审计事件必须是对象".into(),
+        }),
+        // The grammar is right, so what is left is a number beyond any double or half a surrogate pair.
+        Err(error) => Err(ItemFault {
+            index,
+            pointer: String::new(),
+            reason: Reason::InvalidAudit,
+            en: format!("a value can't be kept exactly: {error}"),
+            zh: format!("存在无法准确保存的值：{error}"),
+        }),
+    }
+}
+
+fn too_many(most: usize) -> Refusal {
+    Refusal::new(
+        Reason::TooManyEvents,
+        format!("the limit limits.audit_events is {most} events a call: send several calls"),
+        format!("超过限制 limits.audit_events（每次 {most} 个事件）：请分多次发送"),
+    )
+}

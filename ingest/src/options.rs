@@ -1,0 +1,238 @@
+//! Settings of the edge. Every bound has a name, a default and a reason.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// Bounds that senders see: told by `GET /v1/config` and named in errors as `limits.<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest record of the log, encoded. Default 8 MiB; topics and producers allow 64 KiB more.
+    pub record_bytes: usize,
+    /// Largest body after inflating. Default 64 MiB.
+    pub inflated_bytes: usize,
+    /// Most audit events in one call. Default 1,000.
+    pub audit_events: usize,
+    /// Largest audit event, normalised. Default 512 KiB.
+    pub audit_event_bytes: usize,
+    /// How far back a session id's own time may lie. Default 7 days. Keys with the import right: since 2000.
+    pub session_age_s: u64,
+    /// How far ahead a session id's own time may lie. Default 1 h.
+    pub session_ahead_s: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            record_bytes: 8 * MIB,
+            inflated_bytes: 64 * MIB,
+            audit_events: 1_000,
+            audit_event_bytes: 512 * KIB,
+            session_age_s: 7 * 86_400,
+            session_ahead_s: 3_600,
+        }
+    }
+}
+
+/// What one project may send; a burst of [`Rate::burst_s`] seconds is let through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rate {
+    /// Events a second. Default 1,000,000: above what one process takes in, a guard against runaway loops.
+    pub events_per_s: u64,
+    /// Inflated bytes a second. Default 1 GiB.
+    pub bytes_per_s: u64,
+    /// Length of a burst at that rate. Default 5 s.
+    pub burst_s: u64,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self {
+            events_per_s: 1_000_000,
+            bytes_per_s: 1024 * MIB as u64,
+            burst_s: 5,
+        }
+    }
+}
+
+/// Settings of the edge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EdgeOptions {
+    /// Bounds that senders see.
+    pub limits: Limits,
+    /// Rate of each project.
+    pub rate: Rate,
+    /// The edge's share of the process' byte budget: bodies, inflated bodies and records in flight. Default 128 MiB.
+    pub budget_bytes: usize,
+    /// How long a request waits for a share of the budget before 503 `overloaded`. Default 2 s.
+    pub admission_wait_ms: u64,
+    /// How long a body may take to arrive before 408 `slow_body`. Default 20 s.
+    pub body_wait_ms: u64,
+    /// How long the log may take before 503 `log_unavailable`. Default 10 s.
+    pub append_wait_ms: u64,
+    /// Most connections at once; further ones wait in the accept queue. Default 4,096.
+    pub connections: usize,
+    /// Networks of proxies whose `X-Forwarded-For` is believed. Default none.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Header in which a trusted proxy tells the client's country (ISO 3166-1 alpha-2). Default none.
+    pub country_header: Option<String>,
+}
+
+impl Default for EdgeOptions {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            rate: Rate::default(),
+            budget_bytes: 128 * MIB,
+            admission_wait_ms: 2_000,
+            body_wait_ms: 20_000,
+            append_wait_ms: 10_000,
+            connections: 4_096,
+            trusted_proxies: vec![],
+            country_header: None,
+        }
+    }
+}
+
+/// Why settings can't be used together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// A bound of zero would refuse everything.
+    #[error("{0} is 0: nothing could pass")]
+    Zero(&'static str),
+    /// Two bounds that can't both hold.
+    #[error("{smaller} is {is} but must be at least {least} ({because})")]
+    TooSmall {
+        /// The setting to raise.
+        smaller: &'static str,
+        /// What it is.
+        is: usize,
+        /// What it must be.
+        least: usize,
+        /// The other setting.
+        because: &'static str,
+    },
+    /// Not the name of an HTTP header.
+    #[error("country_header {0:?} is not a header name")]
+    CountryHeader(String),
+}
+
+impl EdgeOptions {
+    /// Whether the settings can be used together: checked at start.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        let limits = &self.limits;
+        let counts = [
+            ("limits.record_bytes", limits.record_bytes),
+            ("limits.audit_events", limits.audit_events),
+            ("limits.audit_event_bytes", limits.audit_event_bytes),
+            ("connections", self.connections),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, value)| *value == 0) {
+            return Err(OptionsError::Zero(name));
+        }
+        let rates = [
+            ("rate.events_per_s", self.rate.events_per_s),
+            ("rate.bytes_per_s", self.rate.bytes_per_s),
+            ("rate.burst_s", self.rate.burst_s),
+            ("body_wait_ms", self.body_wait_ms),
+            ("append_wait_ms", self.append_wait_ms),
+        ];
+        if let Some((name, _)) = rates.into_iter().find(|(_, value)| *value == 0) {
+            return Err(OptionsError::Zero(name));
+        }
+        at_least(
+            "limits.inflated_bytes",
+            limits.inflated_bytes,
+            limits.record_bytes,
+            "limits.record_bytes",
+        )?;
+        at_least(
+            "limits.record_bytes",
+            limits.record_bytes,
+            limits.audit_event_bytes + 4 * KIB,
+            "limits.audit_event_bytes and 4 KiB for its stamps",
+        )?;
+        at_least(
+            "budget_bytes",
+            self.budget_bytes,
+            self.largest_request_bytes(),
+            "one largest request",
+        )?;
+        match &self.country_header {
+            Some(name) if http::HeaderName::try_from(name.as_str()).is_err() => {
+                Err(OptionsError::CountryHeader(name.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What one request may hold at most: its body, the record made of it, the inflated body.
+    pub(crate) fn largest_request_bytes(&self) -> usize {
+        2 * self.limits.record_bytes + self.limits.inflated_bytes
+    }
+
+    pub(crate) fn admission_wait(&self) -> Duration {
+        Duration::from_millis(self.admission_wait_ms)
+    }
+
+    pub(crate) fn body_wait(&self) -> Duration {
+        Duration::from_millis(self.body_wait_ms)
+    }
+
+    pub(crate) fn append_wait(&self) -> Duration {
+        Duration::from_millis(self.append_wait_ms)
+    }
+}
+
+fn at_least(
+    smaller: &'static str,
+    is: usize,
+    least: usize,
+    because: &'static str,
+) -> Result<(), OptionsError> {
+    if is < least {
+        Err(OptionsError::TooSmall {
+            smaller,
+            is,
+            least,
+            because,
+        })
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(json: &str) -> Result<(), OptionsError> {
+        serde_json::from_str::<EdgeOptions>(json).unwrap().check()
+    }
+
+    #[test]
+    fn the_limits_are_checked_against_each_other() {
+        assert_eq!(check("{}"), Ok(()));
+        for bad in [
+            r#"{"limits": {"inflated_bytes": 1000000}}"#,
+            r#"{"limits": {"audit_event_bytes": 8388608}}"#,
+            r#"{"limits": {"audit_events": 0}}"#,
+            r#"{"budget_bytes": 1000000}"#,
+            r#"{"rate": {"events_per_s": 0}}"#,
+            r#"{"country_header": "no header"}"#,
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+        assert!(
+            serde_json::from_str::<EdgeOptions>(r#"{"limit": {}}"#).is_err(),
+            "unknown keys refuse to start"
+        );
+    }
+}

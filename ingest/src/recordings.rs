@@ -1,0 +1,387 @@
+//! `POST /v1/recordings/{session_id}/{tab}/{seq}`: one flush of a recorder becomes one record of the log.
+//!
+//! **Invariant:** the body is kept as the client packed it, byte for byte, as a whole or not at all.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use hindsight_policy::project::RECORDINGS_CLASS;
+use hindsight_schemas::canonical::{canonical_bytes, hex};
+use hindsight_schemas::ids::{BatchId, SessionId, Topic};
+use hindsight_schemas::reason::Reason;
+use hindsight_schemas::record::{Codec, KeyKind, Record, RecordingBatch};
+use http::StatusCode;
+use http::request::Parts;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::append::{Stamped, append, encode};
+use crate::authorize::{Caller, Door, authorize};
+use crate::body;
+use crate::client::client;
+use crate::edge::Edge;
+use crate::inflate::{codec, off_thread, with_plain};
+use crate::refusal::{ItemFault, Problem, Refusal};
+use crate::scan::{Fault, ScanError, Summary, scan};
+use crate::stamp::{EARLIEST_MS, Received, record_headers, rfc3339};
+
+const DOOR: Door = Door {
+    kinds: &[KeyKind::Browser, KeyKind::App, KeyKind::Server],
+    origin_may_be_absent: false,
+};
+
+/// Query of a batch.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub(crate) struct Params {
+    /// A browser or app key; servers send theirs as `Authorization: Bearer`.
+    key: Option<String>,
+    /// How the body is packed: `gzip`, `zstd` or `identity` (default).
+    encoding: Option<String>,
+    /// The writer's clock when it sent, Unix milliseconds.
+    sent_at: Option<i64>,
+    /// `1`: this document's last batch.
+    #[serde(rename = "final")]
+    is_final: Option<String>,
+}
+
+/// The answer to a batch that the log holds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    /// Number of events.
+    accepted: usize,
+    /// The capture level to go on with, `L0` to `L4`.
+    level: &'static str,
+    /// The server's time, Unix milliseconds.
+    now_ms: i64,
+}
+
+/// What the canonical bytes of a batch say (DESIGN.md 4).
+#[derive(Serialize)]
+struct Canonical<'a> {
+    project: &'a str,
+    session_id: String,
+    tab: &'a str,
+    seq: u32,
+    received_at: String,
+    events: usize,
+    content_sha256: String,
+}
+
+/// A batch before its body is read.
+struct Admitted<'e> {
+    caller: Caller<'e>,
+    id: BatchId,
+    codec: Codec,
+    is_final: bool,
+    sent_at_ms: Option<i64>,
+}
+
+type Ids = (String, String, String);
+
+/// Takes a batch of rrweb events.
+#[utoipa::path(
+    post,
+    path = "/v1/recordings/{session_id}/{tab}/{seq}",
+    tag = "writing",
+    params(
+        ("session_id" = String, Path, description = "UUIDv7"),
+        ("tab" = String, Path, description = "1 to 40 of A-Z, a-z, 0-9, '-' and '_'"),
+        ("seq" = u32, Path, description = "0, 1, 2, ... within the tab"),
+        Params,
+    ),
+    request_body(content = String, content_type = "text/plain", description = "rrweb events: a JSON array or JSON lines"),
+    responses(
+        (status = 202, description = "the log holds the batch", body = Accepted),
+        (status = 400, description = "malformed", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "unknown key", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "wrong kind of key or origin", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "slow body", body = Problem, content_type = "application/problem+json"),
+        (status = 410, description = "the session was erased", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "over a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "unsupported encoding", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "not rrweb, or a session id out of time", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "over the project's rate", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "the log is away, overload or drain", body = Problem, content_type = "application/problem+json"),
+    ),
+    security((), ("bearer" = []))
+)]
+pub(crate) async fn post(
+    State(edge): State<Arc<Edge>>,
+    ids: Result<Path<Ids>, PathRejection>,
+    params: Result<Query<Params>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let received = Received::now();
+    let (parts, body) = request.into_parts();
+    let admitted = match admit(&edge, &parts, ids, params, received).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => {
+            body::discard(body).await;
+            return Err(refusal);
+        }
+    };
+    let served = admitted.caller.served;
+    let packed = body::read(&edge, &parts.headers, body).await?;
+    let (codec, most) = (admitted.codec, edge.options.limits.inflated_bytes);
+    let checked = off_thread(packed.bytes.len(), move || check(packed, codec, most)).await?;
+    served.buckets.take(
+        checked.scanned.as_ref().map_or(0, |summary| summary.events),
+        checked.raw_bytes,
+    );
+    let summary = checked.scanned.map_err(refuse_scan)?;
+    let (events, raw_bytes) = (summary.events, checked.raw_bytes);
+    let stamped = stamp(
+        &edge,
+        &parts,
+        admitted,
+        received,
+        summary,
+        raw_bytes,
+        checked.body.bytes,
+    )?;
+    let record = encode(stamped, edge.options.limits.record_bytes)?;
+    // The body is now within the record; its share of the budget is held until the log has answered.
+    let _held = checked.body.reservation;
+    append(&edge, vec![record]).await?;
+    count(&served.project.id, events, raw_bytes);
+    let accepted = Accepted {
+        accepted: events,
+        level: served.project.recording.level.as_str(),
+        now_ms: Received::now().ms(),
+    };
+    Ok((StatusCode::ACCEPTED, axum::Json(accepted)).into_response())
+}
+
+async fn admit<'e>(
+    edge: &'e Edge,
+    parts: &Parts,
+    ids: Result<Path<Ids>, PathRejection>,
+    params: Result<Query<Params>, QueryRejection>,
+    received: Received,
+) -> Result<Admitted<'e>, Refusal> {
+    let Query(params) =
+        params.map_err(|error| Refusal::parameter("query", &error.body_text(), "查询参数无效"))?;
+    let caller = authorize(edge, &parts.headers, params.key.as_deref(), &DOOR)?;
+    let Path(ids) = ids.map_err(|error| Refusal::parameter("path", &error.body_text(), "路径无效"))?;
+    let id = batch_id(&caller, ids)?;
+    check_session_time(edge, id.session_id, caller.key.import, received)?;
+    if edge.erased.is_erased(&id.project, id.session_id).await {
+        return Err(Refusal::plain(Reason::Erased));
+    }
+    caller.served.buckets.admit(Instant::now())?;
+    Ok(Admitted {
+        codec: codec(&parts.headers, params.encoding.as_deref())?,
+        is_final: flag("final", params.is_final.as_deref())?,
+        sent_at_ms: params.sent_at,
+        caller,
+        id,
+    })
+}
+
+fn batch_id(caller: &Caller<'_>, (session_id, tab, seq): Ids) -> Result<BatchId, Refusal> {
+    let session_id = session_id.parse().map_err(|error| {
+        Refusal::new(
+            Reason::NotSessionId,
+            format!("session_id: {error}"),
+            "session_id 必须是 UUIDv7",
+        )
+    })?;
+    let tab = tab.parse().map_err(|_| {
+        Refusal::parameter(
+            "tab",
+            "is not 1 to 40 of A-Z, a-z, 0-9, '-' and '_'",
+            "须为 1 到 40 个字母、数字、'-' 或 '_'",
+        )
+    })?;
+    let digits = !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit());
+    let seq = seq.parse().ok().filter(|_| digits).ok_or_else(|| {
+        Refusal::parameter(
+            "seq",
+            "is not a whole number from 0 to 4294967295",
+            "须为 0 到 4294967295 的整数",
+        )
+    })?;
+    Ok(BatchId {
+        project: caller.key.project.clone(),
+        session_id,
+        tab,
+        seq,
+    })
+}
+
+fn check_session_time(
+    edge: &Edge,
+    session_id: SessionId,
+    import: bool,
+    received: Received,
+) -> Result<(), Refusal> {
+    let limits = &edge.options.limits;
+    let now_ms = received.ms();
+    let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
+    let earliest = if import {
+        EARLIEST_MS
+    } else {
+        now_ms.saturating_sub(ms(limits.session_age_s))
+    };
+    let latest = now_ms.saturating_add(ms(limits.session_ahead_s));
+    if (earliest..=latest).contains(&session_id.unix_ms()) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(
+        Reason::SessionTime,
+        format!(
+            "the session id's time must lie within {earliest} and {latest} Unix ms (limits.session_age_s, limits.session_ahead_s): start a session anew with now_ms"
+        ),
+        format!("会话编号的时间须在 {earliest} 与 {latest}（Unix 毫秒）之间：请用 now_ms 重新开始会话"),
+    );
+    Err(refusal.at(now_ms))
+}
+
+pub(crate) fn flag(name: &str, value: Option<&str>) -> Result<bool, Refusal> {
+    match value {
+        None | Some("0" | "false") => Ok(false),
+        Some("1" | "true" | "") => Ok(true),
+        Some(_) => Err(Refusal::parameter(name, "is 1 or 0", "须为 1 或 0")),
+    }
+}
+
+struct Checked {
+    body: body::Received,
+    raw_bytes: usize,
+    scanned: Result<Summary, ScanError>,
+}
+
+fn check(mut body: body::Received, codec: Codec, most: usize) -> Result<Checked, Refusal> {
+    let (raw_bytes, scanned) = with_plain(codec, &body.bytes, most, &mut body.reservation, |plain| {
+        (plain.len(), scan(plain))
+    })?;
+    Ok(Checked {
+        body,
+        raw_bytes,
+        scanned,
+    })
+}
+
+/// The refusal for a fault of a body.
+pub(crate) fn refuse_scan(error: ScanError) -> Refusal {
+    let (reason, en, zh) = match error.fault {
+        Fault::NotUtf8 => (Reason::NotUtf8, "is not UTF-8", "不是 UTF-8"),
+        Fault::NotJson => (
+            Reason::NotJson,
+            "is not JSON, or not one value a line",
+            "不是 JSON，或一行不是一个值",
+        ),
+        Fault::NestedTooDeep => (Reason::NestedTooDeep, "is nested too deeply", "嵌套过深"),
+        Fault::NotAnObject => (Reason::NotRrweb, "is not an object", "不是对象"),
+        Fault::NoType => (
+            Reason::NotRrweb,
+            "has no 'type' from 0 to 7",
+            "缺少 0 到 7 的 type",
+        ),
+        Fault::NoTimestamp => (
+            Reason::EventWithoutTime,
+            "has no numeric 'timestamp'",
+            "缺少数字 timestamp",
+        ),
+        Fault::NoEvents => return Refusal::plain(Reason::NoEvents),
+    };
+    let ScanError { at, event: index, .. } = error;
+    let fault = ItemFault {
+        index,
+        pointer: String::new(),
+        reason,
+        en: format!("event {index} {en} (byte {at})"),
+        zh: format!("第 {index} 个事件{zh}（字节 {at}）"),
+    };
+    Refusal::new(reason, fault.en.clone(), fault.zh.clone()).with_errors(vec![fault])
+}
+
+fn stamp(
+    edge: &Edge,
+    parts: &Parts,
+    admitted: Admitted<'_>,
+    received: Received,
+    summary: Summary,
+    raw_bytes: usize,
+    body: Vec<u8>,
+) -> Result<Stamped, Refusal> {
+    let Admitted {
+        caller,
+        id,
+        codec,
+        is_final,
+        sent_at_ms,
+    } = admitted;
+    let project = &caller.served.project;
+    let client = client(parts, &edge.options);
+    let canonical = canonical_bytes(&Canonical {
+        project: id.project.as_str(),
+        session_id: id.session_id.to_string(),
+        tab: id.tab.as_str(),
+        seq: id.seq,
+        received_at: rfc3339(received.us),
+        events: summary.events,
+        content_sha256: hex(&summary.content_sha256),
+    })
+    .expect("texts and small numbers have a canonical form");
+    let key = id.log_key();
+    let headers = record_headers(&id.project, "hindsight.RecordingBatch", &parts.headers);
+    let batch = RecordingBatch {
+        project: id.project,
+        session_id: id.session_id,
+        tab: id.tab,
+        seq: id.seq,
+        received_at_us: received.us,
+        sent_at_ms,
+        clock_offset_ms: sent_at_ms.map(|sent| received.ms().saturating_sub(sent)),
+        first_at_ms: summary.first_at_ms,
+        last_at_ms: summary.last_at_ms,
+        events: signed(summary.events),
+        raw_bytes: signed(raw_bytes),
+        keyframe: summary.keyframe,
+        ended: summary.ended,
+        is_final,
+        layout: summary.layout,
+        codec,
+        body,
+        content_sha256: summary.content_sha256.to_vec(),
+        canonical,
+        key_id: caller.key.id.clone(),
+        key_kind: caller.key.kind,
+        level: project.recording.level.as_str().to_owned(),
+        retention_class: RECORDINGS_CLASS.to_owned(),
+        expires_at_s: project
+            .expires_at_s(RECORDINGS_CLASS, received.s())
+            .ok_or_else(|| Refusal::plain(Reason::Internal))?,
+        rules_version: project.rules_version,
+        source: project.source.clone(),
+        device: String::new(),
+        client_ip: client.ip,
+        user_agent: client.user_agent,
+        country: client.country,
+        encryption_key_id: String::new(),
+        encryption_suite: String::new(),
+    };
+    Ok(Stamped {
+        topic: Topic::Recordings,
+        key,
+        record: Record::Recording(batch),
+        headers,
+    })
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).expect("counts of what is in memory fit")
+}
+
+fn count(project: &hindsight_schemas::ids::ProjectId, events: usize, raw_bytes: usize) {
+    let project = project.to_string();
+    metrics::counter!("hindsight_edge_batches_total", "project" => project.clone()).increment(1);
+    metrics::counter!("hindsight_edge_events_total", "project" => project.clone(), "kind" => "recording")
+        .increment(events as u64);
+    metrics::counter!("hindsight_edge_raw_bytes_total", "project" => project).increment(raw_bytes as u64);
+}
