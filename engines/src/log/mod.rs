@@ -7,6 +7,7 @@
 //! Appends are asynchronous. A consumer is owned by one thread, which polls and commits: nothing here
 //! needs a lock around it.
 
+pub mod conformance;
 pub mod embedded;
 pub mod murmur2;
 

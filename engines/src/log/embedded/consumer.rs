@@ -17,6 +17,8 @@ use super::inner::{Budget, Inner};
 use super::queue::{GroupCommit, Request};
 use crate::log::{Commit, Committed, Consumer, ConsumerError, Polled, Waker};
 
+/// Longest metadata of a commit: Kafka's default (`offset.metadata.max.bytes`).
+const METADATA_BYTES: usize = 4096;
 /// A waiting poll looks at leases at least this often.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -264,6 +266,13 @@ impl Consumer for EmbeddedConsumer {
         }
         for commit in commits {
             self.cursor(commit.partition)?;
+            let bytes = commit.committed.metadata.len();
+            if bytes > METADATA_BYTES {
+                let partition = commit.partition;
+                let error =
+                    format!("metadata of {partition} has {bytes} bytes, the limit is {METADATA_BYTES}");
+                return Err(ConsumerError::Engine(error));
+            }
         }
         let (group, member, commits) = (self.group.clone(), self.member, commits.to_vec());
         let answer = self.inner.ask(|reply| {

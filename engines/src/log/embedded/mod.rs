@@ -254,6 +254,9 @@ impl EventLog for EmbeddedLog {
             bytes += record::encoded_len(&record);
             routed.push((self.route(&record)?, record));
         }
+        if routed.is_empty() {
+            return Ok(Vec::new());
+        }
         let permit = self.room_for(bytes).await?;
         let (reply, answer) = oneshot::channel();
         let append = Append {

@@ -105,6 +105,11 @@ impl Writer {
 
     /// Puts an append into the batch; where the log is full, removes what may go and tries once more.
     fn take_append(&mut self, batch: &mut Batch, append: Append) {
+        if batch.is_empty() {
+            // A round is as long as requests keep coming: each append has a look of its own.
+            self.try_to_recover();
+            *batch = self.new_batch();
+        }
         if let Err(reason) = self.room_on_disk(batch) {
             let _ = append.reply.send(Err(AppendError::Full(reason)));
             return;

@@ -1,0 +1,190 @@
+//! What polling brings.
+
+use std::time::Instant;
+
+use hindsight_schemas::ids::Topic;
+
+use super::{Fixture, PATIENCE, append, audit, consumer_of_all, poll, read_to_end, records_in, texts, until};
+use crate::log::{Commit, Committed, Polled};
+
+/// Without a position there is nothing to read.
+pub async fn nothing_is_read_before_a_seek(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    append(&*log, audit(0), &["a"]).await;
+    let mut consumer = consumer_of_all(&*log, "no-seek");
+    assert!(poll(&mut *consumer).is_empty());
+    assert_eq!(texts(&read_to_end(&mut *consumer, audit(0), 0).0), ["a"]);
+}
+
+/// In the middle and at the end; a position inside a hole is in the log.
+pub async fn holes_are_passed(fixture: &mut dyn Fixture) {
+    let before = append(&*fixture.log(), audit(0), &["a"]).await;
+    fixture.leave_hole(audit(0), 5).await;
+    let after = append(&*fixture.log(), audit(0), &["b"]).await;
+    assert!(after[0] >= before[0] + 6, "{before:?} {after:?}");
+    fixture.leave_hole(audit(0), 3).await;
+    let mut consumer = consumer_of_all(&*fixture.log(), "holes");
+    let (records, end) = read_to_end(&mut *consumer, audit(0), 0);
+    assert_eq!(texts(&records), ["a", "b"]);
+    assert!(end >= after[0] + 4, "the end {end} lies behind the last hole");
+    let (records, _) = read_to_end(&mut *consumer, audit(0), before[0] + 2);
+    assert_eq!(texts(&records), ["b"]);
+}
+
+/// Below what is kept and above what was appended; once each, until the next seek.
+pub async fn out_of_range_is_told_both_ways(fixture: &mut dyn Fixture) {
+    append(&*fixture.log(), audit(0), &["a", "b"]).await;
+    fixture.expire_all().await;
+    append(&*fixture.log(), audit(0), &["c"]).await;
+    let log = fixture.log();
+    let mut consumer = consumer_of_all(&*log, "range");
+    let kept = log.offsets(audit(0)).await.expect("offsets are known");
+    for asked in [0, kept.1 + 1] {
+        consumer
+            .seek(audit(0), asked)
+            .expect("an owned partition can be sought");
+        let mut told = Vec::new();
+        until("out of range is told", || {
+            told = poll(&mut *consumer);
+            !told.is_empty()
+        });
+        let [
+            Polled::OutOfRange {
+                partition,
+                asked: of,
+                available,
+            },
+        ] = told[..]
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!((partition, of, available), (audit(0), asked, kept));
+        assert!(poll(&mut *consumer).is_empty(), "it is told once");
+    }
+    assert_eq!(texts(&read_to_end(&mut *consumer, audit(0), kept.0).0), ["c"]);
+}
+
+/// And again when there was something new.
+pub async fn the_end_of_a_partition_is_told_once(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    let mut consumer = consumer_of_all(&*log, "end");
+    assert_eq!(read_to_end(&mut *consumer, audit(0), 0).1, 0);
+    assert!(poll(&mut *consumer).is_empty(), "it is told once");
+    append(&*log, audit(0), &["a"]).await;
+    let mut seen = Vec::new();
+    until("the record and the end are polled", || {
+        seen.extend(poll(&mut *consumer));
+        seen.len() >= 2
+    });
+    assert!(
+        matches!(&seen[..], [Polled::Record(_), Polled::EndOfPartition(_, 1)]),
+        "{seen:?}"
+    );
+}
+
+/// Long before its time-out.
+pub async fn a_long_poll_wakes_on_an_append(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    let mut consumer = consumer_of_all(&*log, "wake");
+    read_to_end(&mut *consumer, audit(0), 0);
+    let polling = std::thread::spawn(move || (consumer.poll(2 * PATIENCE), Instant::now()));
+    let started = Instant::now();
+    append(&*log, audit(0), &["news"]).await;
+    let (polled, ended) = polling.join().expect("the poll does not panic");
+    assert_eq!(texts(&records_in(polled.expect("a poll works"))), ["news"]);
+    assert!(ended.duration_since(started) < PATIENCE);
+}
+
+/// A wake before the poll lets it return at once, one during it ends it.
+pub async fn a_waker_ends_a_poll(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    let mut consumer = consumer_of_all(&*log, "waker");
+    let waker = consumer.waker();
+    let started = Instant::now();
+    waker.wake();
+    assert!(consumer.poll(2 * PATIENCE).expect("a poll works").is_empty());
+    let polling = std::thread::spawn(move || consumer.poll(2 * PATIENCE).expect("a poll works").len());
+    waker.wake();
+    assert_eq!(polling.join().expect("the poll does not panic"), 0);
+    assert!(started.elapsed() < PATIENCE);
+}
+
+/// Others are read meanwhile, and nothing is lost.
+pub async fn paused_partitions_are_not_read(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    let mut consumer = consumer_of_all(&*log, "pause");
+    for partition in [audit(0), audit(1)] {
+        read_to_end(&mut *consumer, partition, 0);
+    }
+    consumer
+        .pause(&[audit(0)])
+        .expect("an owned partition can be paused");
+    append(&*log, audit(0), &["held"]).await;
+    append(&*log, audit(1), &["passes"]).await;
+    let mut seen = Vec::new();
+    until("the other partition is read", || {
+        seen.extend(records_in(poll(&mut *consumer)));
+        !seen.is_empty()
+    });
+    seen.extend(records_in(poll(&mut *consumer)));
+    assert_eq!(texts(&seen), ["passes"]);
+    consumer
+        .resume(&[audit(0)])
+        .expect("an owned partition can be resumed");
+    let mut seen = Vec::new();
+    until("the held record is read", || {
+        seen.extend(records_in(poll(&mut *consumer)));
+        !seen.is_empty()
+    });
+    assert_eq!(texts(&seen), ["held"]);
+}
+
+/// The commit stays, reading from it is out of range, and what is left can be read.
+pub async fn retention_may_start_inside_a_pending_range(fixture: &mut dyn Fixture) {
+    let offsets = append(&*fixture.log(), audit(0), &["a", "b", "c"]).await;
+    let pending = Committed {
+        offset: offsets[1],
+        metadata: "pending 1..3".into(),
+    };
+    let mut consumer = consumer_of_all(&*fixture.log(), "pending");
+    let commit = Commit {
+        partition: audit(0),
+        committed: pending.clone(),
+    };
+    consumer.commit(&[commit]).expect("the commit is answered");
+    fixture.expire_all().await;
+    append(&*fixture.log(), audit(0), &["d"]).await;
+    let committed = consumer.committed(&[audit(0)]).expect("commits are known");
+    assert_eq!(committed, [(audit(0), Some(pending.clone()))]);
+    consumer
+        .seek(audit(0), pending.offset)
+        .expect("an owned partition can be sought");
+    let mut told = Vec::new();
+    until("out of range is told", || {
+        told = poll(&mut *consumer);
+        !told.is_empty()
+    });
+    let [Polled::OutOfRange { available, .. }] = told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(
+        texts(&read_to_end(&mut *consumer, audit(0), available.0).0),
+        ["d"]
+    );
+}
+
+/// Neither after retention nor after a crash, nor both.
+pub async fn offsets_are_never_used_twice(fixture: &mut dyn Fixture) {
+    let mut last = append(&*fixture.log(), audit(0), &["a"]).await[0];
+    for step in 0..4 {
+        if step % 2 == 0 {
+            fixture.expire_all().await;
+        }
+        fixture.crash().await;
+        let next = append(&*fixture.log(), audit(0), &["b"]).await[0];
+        assert!(next > last, "step {step}: {next} after {last}");
+        last = next;
+    }
+    let partitions = fixture.log().partitions(Topic::DeadLetters);
+    assert_eq!(partitions, 1, "dead letters have one order");
+}
