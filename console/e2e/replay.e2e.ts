@@ -80,6 +80,27 @@ it('moves on the clock while playing, and stops', async () => {
   await expect.poll(() => new URL(someone.page.url()).searchParams.get('at')).not.toBe('3000');
 });
 
+it('goes on over the border between two frames', async () => {
+  interface Frames {
+    started_at_ms: number;
+    frames: { from_ms: number; keyframe: boolean }[];
+  }
+  for (const id of await sessions()) {
+    const manifest = (await (await someone.page.request.get(`/v1/replays/${id}`)).json()) as Frames;
+    const border = manifest.frames.filter(({ keyframe }) => keyframe)[1];
+    if (!border) continue;
+    const second = Math.floor((border.from_ms - manifest.started_at_ms) / 1000);
+    await someone.open(`/replays/${id}?at=${String(Math.max(0, second - 1) * 1000)}`);
+    await expect.poll(drawn, { timeout: 20_000 }).toBeGreaterThan(0);
+    await someone.page.getByRole('button', { name: 'Play', exact: true }).click();
+    const slider = someone.page.getByRole('slider');
+    const now = async (): Promise<number> => Number(await slider.getAttribute('aria-valuenow'));
+    await expect.poll(now, { timeout: 15_000 }).toBeGreaterThan(second + 1);
+    expect(await drawn()).toBeGreaterThan(0);
+    expect({ id, errors: someone.errors() }).toEqual({ id, errors: [] });
+  }
+});
+
 it('seeks by keyboard and by the list of events', async () => {
   const [id] = await sessions();
   await someone.open(`/replays/${id ?? ''}?at=0`);

@@ -2,7 +2,7 @@
 import { decompress } from 'fzstd';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Manifest, Marker, SessionFacts } from '../../src/api/types';
+import type { Frame, Manifest, Marker, SessionFacts } from '../../src/api/types';
 
 interface RecorderEvent {
   type: number;
@@ -32,6 +32,7 @@ function read(folder: string, name: string, at: number): Recorded {
   const start = times[0] ?? 0;
   const end = times.at(-1) ?? start;
   const tab = `w1_${String(at).padStart(16, '0')}`;
+  const keyframes = events.flatMap((event, index) => (event.type === 4 ? [index] : []));
   const markers = events.flatMap((event, index) => mark(event, index, start, tab));
   const facts: SessionFacts = {
     session_id: `01935000-0000-7000-8000-${String(at).padStart(12, '0')}`,
@@ -56,7 +57,7 @@ function read(folder: string, name: string, at: number): Recorded {
   const manifest: Manifest = {
     session: facts,
     tabs: [{ tab, from_ms: start, to_ms: end, events: events.length }],
-    frames: [{ frame: 0, tab, from_ms: start, to_ms: end, keyframe: true, events: events.length }],
+    frames: framesOf(events, keyframes, end, tab, at === 3 ? LARGE : 0),
     gaps,
     conflicts: [],
     inactive: [{ from_ms: start + 60_000, to_ms: start + 75_000 }],
@@ -64,8 +65,32 @@ function read(folder: string, name: string, at: number): Recorded {
     started_at_ms: start,
     duration_ms: end - start,
   };
-  const keyframes = events.flatMap((event, index) => (event.type === 4 ? [index] : []));
   return { facts, manifest, markers, lines, times, keyframes };
+}
+
+/** The fourth recording says that its frames are large, so that it is played window by window. */
+const LARGE = 40_000_000;
+
+function framesOf(
+  events: RecorderEvent[],
+  keyframes: number[],
+  end: number,
+  tab: string,
+  raw_bytes: number,
+): Frame[] {
+  return keyframes.map((index, frame) => {
+    const next = keyframes[frame + 1] ?? events.length;
+    const from_ms = events[index]?.timestamp ?? end;
+    return {
+      frame,
+      tab,
+      from_ms,
+      to_ms: events[next - 1]?.timestamp ?? end,
+      keyframe: true,
+      raw_bytes,
+      events: next - index,
+    };
+  });
 }
 
 function mark(event: RecorderEvent, index: number, start: number, tab: string): Marker[] {
