@@ -39,9 +39,9 @@ impl DocumentId {
         Self(batch.to_string())
     }
 
-    /// An id as an engine gave it back.
-    pub fn stored(text: String) -> Self {
-        Self(text)
+    /// Of what is left of an erased session. No project has a colon, so no audit event has this id.
+    pub fn erased_session(project: &ProjectId, session: SessionId) -> Self {
+        Self(format!("erased:{project}/{session}"))
     }
 
     /// The text.

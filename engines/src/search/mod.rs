@@ -51,6 +51,13 @@ pub enum SearchWrite {
     CreateActivity(Box<ActivityDocument>),
     /// Erasure: whatever is under the id goes, and nothing can be created under it again.
     Stub(DocumentId),
+    /// Erasure: all activity of a session goes, and none can be created for it again. Audit events stay.
+    EraseSession {
+        /// The recorded application.
+        project: ProjectId,
+        /// The visit.
+        session_id: SessionId,
+    },
 }
 
 /// What became of one write, in the order of the writes.
@@ -65,9 +72,9 @@ pub enum WriteOutcome {
         /// The record that came first.
         position: Position,
     },
-    /// The id belongs to something erased.
+    /// The id, or the session, belongs to something erased.
     Erased,
-    /// A stub is there now.
+    /// It is erased now.
     Stubbed,
     /// The engine refused this document: it blames itself.
     Rejected {
@@ -190,6 +197,20 @@ pub struct SessionSearch {
     pub limit: usize,
 }
 
+impl SessionSearch {
+    /// All sessions with these words, 50 at most.
+    pub fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            reference: None,
+            projects: Projects::All,
+            from_ms: None,
+            to_ms: None,
+            limit: 50,
+        }
+    }
+}
+
 /// A session that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionHit {
@@ -270,15 +291,6 @@ pub trait Search: Send + Sync {
 
     /// Sessions by the text of their batches.
     async fn search_sessions(&self, search: SessionSearch) -> Result<SessionPage, SearchError>;
-
-    /// Documents of a session's batches, up to `limit`. An erasure writes stubs for them and asks again until
-    /// there are none: stubs don't name their session.
-    async fn activity_of_session(
-        &self,
-        project: &ProjectId,
-        session: SessionId,
-        limit: usize,
-    ) -> Result<Vec<DocumentId>, SearchError>;
 
     /// How far each partition was written. A partition that is not in the list has no documents.
     async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError>;

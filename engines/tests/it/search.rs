@@ -9,7 +9,7 @@ use hindsight_engines::search::parse::parse;
 use hindsight_engines::search::{
     AuditSearch, Projects, Search, SearchError, SearchWrite, WriteOutcome, WriteRange,
 };
-use hindsight_schemas::ids::{LogId, Partition, ProjectId, Topic};
+use hindsight_schemas::ids::{LogId, Partition, ProjectId, SessionId, Topic};
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -134,9 +134,11 @@ async fn an_erased_document_leaves_the_files() {
     let engine = open(&folder);
     let started = std::time::Instant::now();
     for last in 2.. {
-        let other = SearchWrite::Stub(hindsight_schemas::documents::DocumentId::stored(format!(
-            "x/{last}"
-        )));
+        let session_id = SessionId::from_parts(last, [0; 10]);
+        let other = SearchWrite::EraseSession {
+            project: project(),
+            session_id,
+        };
         engine.write(range(0, last), Arc::new(vec![other])).await.unwrap();
         if segments(&folder).is_disjoint(&held) {
             break;
@@ -165,4 +167,21 @@ async fn an_index_of_another_layout_is_refused() {
     tantivy::Index::create_in_dir(folder.path(), schema.build()).unwrap();
     let refused = EmbeddedSearch::open(folder.path(), WriterMemory::default());
     assert!(matches!(refused, Err(SearchError::OtherLayout(_))));
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_is_told_and_the_next_one_works() {
+    let folder = TempDir::new().unwrap();
+    let (here, away) = (folder.path().join("index"), folder.path().join("away"));
+    let engine = EmbeddedSearch::open(&here, WriterMemory::default()).unwrap();
+    std::fs::rename(&here, &away).unwrap();
+    for _ in 0..2 {
+        let failed = engine.write(range(0, 1), creates()).await;
+        assert!(matches!(failed, Err(SearchError::Engine(_))), "{failed:?}");
+    }
+    assert_eq!(engine.committed_positions().await.unwrap(), []);
+    std::fs::rename(&away, &here).unwrap();
+    let outcomes = engine.write(range(0, 1), creates()).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| *outcome == WriteOutcome::Created));
+    assert_eq!(engine.search_audit(everything()).await.unwrap().total, 8);
 }

@@ -46,11 +46,15 @@ fn of_record(record: Record, position: Position) -> Result<Vec<SearchWrite>, Bla
     }
 }
 
-/// An audit event goes only where the erasure names its id, never for its session's sake.
+/// Sessions lose their activity; an audit event goes only where the erasure names its id, never for its
+/// session's sake.
 fn stubs(erasure: &Erasure) -> Vec<SearchWrite> {
-    erasure
-        .audit_ids
-        .iter()
-        .map(|id| SearchWrite::Stub(DocumentId::audit(&erasure.project, *id)))
-        .collect()
+    let project = &erasure.project;
+    let sessions = erasure.sessions.iter().map(|&session_id| SearchWrite::EraseSession {
+        project: project.clone(),
+        session_id,
+    });
+    let audit_ids = erasure.audit_ids.iter();
+    let events = audit_ids.map(|id| SearchWrite::Stub(DocumentId::audit(project, *id)));
+    sessions.chain(events).collect()
 }

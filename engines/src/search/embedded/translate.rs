@@ -12,7 +12,7 @@ use tantivy::query::{
 use tantivy::schema::{Field as Column, IndexRecordOption};
 
 use hindsight_schemas::documents::folded;
-use hindsight_schemas::ids::SessionId;
+use hindsight_schemas::ids::{ProjectId, SessionId};
 
 use super::super::cursor::project_hash;
 use super::super::fields::{Field, Kind};
@@ -59,11 +59,12 @@ impl Layout {
     }
 
     /// The batches of a session.
-    pub(super) fn session_query(&self, projects: &Projects, session: SessionId) -> Boxed {
-        let session = self.term(self.terms_of(Field::Session), &session.to_string());
-        let mut must = vec![self.term(self.kind, ACTIVITY), session];
-        must.extend(self.project_filter(projects));
-        all(must)
+    pub(super) fn session_query(&self, project: &ProjectId, session: SessionId) -> Boxed {
+        all(vec![
+            self.term(self.kind, ACTIVITY),
+            self.term(self.project, project.as_str()),
+            self.term(self.terms_of(Field::Session), &session.to_string()),
+        ])
     }
 
     fn query(&self, query: &Query) -> Boxed {

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::{SearchError, SearchWrite, WriteOutcome, WriteRange};
 use super::layout::{Layout, STUB};
 use super::positions::Positions;
-use super::{WriterMemory, engine, open_writer};
+use super::{Folder, engine};
 
 /// Writes that may wait.
 pub(super) const QUEUE: usize = 64;
@@ -50,7 +50,7 @@ pub(super) struct Writer {
     pub(super) index: Index,
     pub(super) reader: IndexReader,
     pub(super) layout: Arc<Layout>,
-    pub(super) memory: WriterMemory,
+    pub(super) folder: Folder,
     /// None after a failure, until it is opened anew.
     pub(super) writer: Option<IndexWriter>,
     pub(super) positions: Arc<Mutex<Positions>>,
@@ -97,7 +97,7 @@ impl Writer {
 
     fn write(&mut self, group: &[Request]) -> Result<Vec<Vec<WriteOutcome>>, SearchError> {
         if self.writer.is_none() {
-            self.writer = Some(open_writer(&self.index, self.memory)?);
+            self.writer = Some(self.folder.writer(&self.index)?);
             self.reader.reload().map_err(engine)?;
         }
         let writer = self.writer.as_mut().expect("opened above");
@@ -183,9 +183,23 @@ impl Batch<'_> {
                     content_sha256: document.content_sha256,
                     position: document.position,
                 };
+                let session = DocumentId::erased_session(&document.batch.project, document.session_id());
+                if matches!(self.known(&session)?, Some(Known::Stub)) {
+                    return Ok(WriteOutcome::Erased);
+                }
                 self.create(id, known, |layout, id| layout.activity(document, id))
             }
-            SearchWrite::Stub(id) => self.stub(id),
+            SearchWrite::Stub(id) => self.stub(id, |batch| {
+                batch.writer.delete_term(batch.term(id));
+                Ok(())
+            }),
+            SearchWrite::EraseSession { project, session_id } => {
+                let id = DocumentId::erased_session(project, *session_id);
+                self.stub(&id, |batch| {
+                    let activity = batch.layout.session_query(project, *session_id);
+                    batch.writer.delete_query(activity).map(drop).map_err(engine)
+                })
+            }
         }
     }
 
@@ -219,9 +233,14 @@ impl Batch<'_> {
         }
     }
 
-    fn stub(&mut self, id: &DocumentId) -> Result<WriteOutcome, SearchError> {
+    /// Deletes what the id stands for, be it written before or in this batch, and takes the id.
+    fn stub(
+        &mut self,
+        id: &DocumentId,
+        delete: impl FnOnce(&Self) -> Result<(), SearchError>,
+    ) -> Result<WriteOutcome, SearchError> {
         if !matches!(self.known(id)?, Some(Known::Stub)) {
-            self.writer.delete_term(self.term(id));
+            delete(self)?;
             self.writer.add_document(self.layout.stub(id)).map_err(engine)?;
             self.fresh.insert(id.clone(), Known::Stub);
             self.stubs = true;

@@ -1,0 +1,106 @@
+//! Who wins an id, what a stub does, and what is noted as written.
+
+use std::sync::Arc;
+
+use hindsight_schemas::documents::AuditDocument;
+use hindsight_schemas::ids::LogId;
+use uuid::Uuid;
+
+use super::super::{Search, SearchWrite, WriteOutcome, WriteRange};
+use super::build::Event;
+use super::{create, names, partition, position, project, search_of, write};
+
+pub(super) async fn the_first_document_wins(engine: &dyn Search) {
+    let of = project("conformance-first");
+    let first = Event::new("a", 1).at(position(5)).document(&of);
+    let repeat = Event::new("a", 1).at(position(6)).document(&of);
+    let twin = Event::new("a", 1)
+        .at(position(7))
+        .text("other content")
+        .document(&of);
+    let exists = |same_content| WriteOutcome::Exists {
+        same_content,
+        position: position(5),
+    };
+    let writes = [&first, &repeat, &twin].map(|document| create(document.clone()));
+    assert_eq!(
+        write(engine, writes.to_vec()).await,
+        [WriteOutcome::Created, exists(true), exists(false)]
+    );
+    let again = [&twin, &first].map(|document| create(document.clone()));
+    assert_eq!(write(engine, again.to_vec()).await, [exists(false), exists(true)]);
+    let page = engine
+        .search_audit(search_of("", (&of).into()))
+        .await
+        .expect("a search succeeds");
+    assert_eq!((page.total, &page.hits[0].source), (1, &first.source));
+    let elsewhere = project("conformance-first-2");
+    let other = Event::new("a", 1).document(&elsewhere);
+    assert_eq!(
+        write(engine, vec![create(other)]).await,
+        [WriteOutcome::Created],
+        "an id in another project"
+    );
+}
+
+pub(super) async fn a_stub_keeps_its_id_taken(engine: &dyn Search) {
+    let of = project("conformance-stub");
+    let [kept, erased, never] =
+        ["k", "e", "n"].map(|name| Event::new(name, 1).text("confidential").document(&of));
+    let stub = |document: &AuditDocument| SearchWrite::Stub(document.document_id());
+    write(engine, vec![create(kept.clone()), create(erased.clone())]).await;
+    let outcomes = write(engine, vec![stub(&erased), stub(&never), create(never.clone())]).await;
+    assert_eq!(
+        outcomes,
+        [WriteOutcome::Stubbed, WriteOutcome::Stubbed, WriteOutcome::Erased]
+    );
+    assert_eq!(
+        write(engine, vec![create(erased.clone()), stub(&erased)]).await,
+        [WriteOutcome::Erased, WriteOutcome::Stubbed]
+    );
+    for text in ["", "confidential", "-action:x", "-confidential OR confidential"] {
+        assert_eq!(
+            names(engine, search_of(text, (&of).into())).await,
+            ["k"],
+            "{text:?}"
+        );
+    }
+    assert_eq!(engine.get_audit(&of, erased.id).await.expect("answers"), None);
+    let within = Event::new("w", 1).document(&of);
+    write(engine, vec![create(within.clone()), stub(&within)]).await;
+    assert_eq!(
+        names(engine, search_of("", (&of).into())).await,
+        ["k"],
+        "created and erased in one write"
+    );
+}
+
+pub(super) async fn positions_are_kept(engine: &dyn Search) {
+    let of = project("conformance-positions");
+    let log_id = LogId(Uuid::from_u128(0xC1));
+    let written = async |number: u32, last: u64, name: &str| {
+        let range = WriteRange {
+            log_id,
+            partition: partition(number),
+            last,
+        };
+        let document = Event::new(name, 1).document(&of);
+        engine
+            .write(range, Arc::new(vec![create(document)]))
+            .await
+            .expect("a write succeeds");
+    };
+    written(3, 90, "a").await;
+    written(4, 17, "b").await;
+    written(3, 20, "c").await;
+    let all = engine.committed_positions().await.expect("answers");
+    let mut ours: Vec<_> = all
+        .iter()
+        .filter(|at| at.log_id == log_id)
+        .map(|at| (at.partition.partition, at.last))
+        .collect();
+    ours.sort_unstable();
+    assert_eq!(ours, [(3, 90), (4, 17)], "a position never goes back");
+    engine.refresh().await.expect("answers");
+    assert!(engine.health().await.expect("is well").documents > 0);
+}
