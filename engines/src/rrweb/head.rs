@@ -75,9 +75,8 @@ impl<'a> EventHead<'a> {
             let value = members.value()?;
             match key {
                 b"type" => {
-                    kind = number(value)
-                        .and_then(|number| u8::try_from(number).ok())
-                        .map(EventKind::from)
+                    let number = number(value).and_then(|number| u8::try_from(number).ok());
+                    kind = number.map(EventKind::from);
                 }
                 b"timestamp" => timestamp_ms = number(value),
                 _ => {}

@@ -101,10 +101,17 @@ fn start(tab: &TabManifest, from_ms: i64) -> (usize, u32) {
         .position(|piece| piece.run.to_ms >= from_ms)
         .unwrap_or(tab.plan.len());
     let candidates = tab.plan.iter().enumerate().take(first.saturating_add(1)).rev();
-    candidates
+    let keyframe = candidates
         .filter_map(|(at, piece)| piece.keyframe.map(|keyframe| (at, keyframe)))
-        .find(|(_, keyframe)| keyframe.at_ms <= from_ms)
-        .map_or((0, 0), |(at, keyframe)| (at, keyframe.index))
+        .find(|(_, keyframe)| keyframe.at_ms <= from_ms);
+    let Some((at, keyframe)) = keyframe else {
+        return (0, 0);
+    };
+    let meta = at
+        .checked_sub(1)
+        .filter(|_| !keyframe.meta)
+        .and_then(|before| tab.plan[before].open_meta);
+    meta.map_or((at, keyframe.index), |meta| (at - 1, meta.index))
 }
 
 async fn piece_events(

@@ -251,3 +251,33 @@ impl SegmentStore for LocalSegments {
         self.objects.delete(path).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `/dev/full` answers every write as a full disk does.
+    #[tokio::test]
+    async fn a_full_disk_says_so_and_leaves_no_object() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = LocalSegments::open(dir.path()).unwrap();
+        let object = dir.path().join("flush/g1/0/x");
+        let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let scratch = Scratch {
+            path: dir.path().join("gone"),
+            file,
+        };
+        let mut pending = Box::new(Pending {
+            folder: store.folder.clone(),
+            object: object.clone(),
+            scratch: Some(scratch),
+        });
+        let error = pending.write(Bytes::from_static(b"x")).await.unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+        assert!(
+            pending.finish().await.is_err(),
+            "a failed write can't be finished"
+        );
+        assert!(!object.exists());
+    }
+}

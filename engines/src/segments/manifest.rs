@@ -118,6 +118,8 @@ pub(super) struct Piece {
     pub(super) raw_at: u64,
     /// The last keyframe among them.
     pub(super) keyframe: Option<Keyframe>,
+    /// A Meta event at their end whose FullSnapshot comes in the next piece.
+    pub(super) open_meta: Option<Keyframe>,
 }
 
 /// What a session consists of.
@@ -391,7 +393,14 @@ fn plan(
                 None => at < flush_from,
             });
             if counts {
-                let keyframe = last_keyframe(&frame.described, run);
+                let keyframe = frame
+                    .described
+                    .keyframes
+                    .iter()
+                    .rev()
+                    .find(|keyframe| holds(run, keyframe))
+                    .copied();
+                let open_meta = frame.described.open_meta.filter(|meta| holds(run, meta));
                 pieces.insert(
                     (tab.clone(), run.seq, run.index),
                     Piece {
@@ -399,6 +408,7 @@ fn plan(
                         run: *run,
                         raw_at: here,
                         keyframe,
+                        open_meta,
                     },
                 );
             }
@@ -458,11 +468,8 @@ impl Kept {
     }
 }
 
-fn last_keyframe(frame: &Frame, run: &Run) -> Option<Keyframe> {
-    let within = |keyframe: &&Keyframe| {
-        keyframe.seq == run.seq && (run.index..run.index + run.events).contains(&keyframe.index)
-    };
-    frame.keyframes.iter().rev().find(within).copied()
+fn holds(run: &Run, keyframe: &Keyframe) -> bool {
+    keyframe.seq == run.seq && (run.index..run.index + run.events).contains(&keyframe.index)
 }
 
 fn hull(a: Interval, b: Interval) -> Interval {

@@ -1,7 +1,11 @@
 //! The engines through their public seams.
 
-#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod log;
 mod search;
 mod search_query;
+mod segments;
+mod segments_corruption;
+mod segments_store;
+mod segments_world;

@@ -97,6 +97,23 @@ pub(super) mod as_long {
     }
 }
 
+/// Avro's serializer takes a newtype for a record, so the log's id is written as the text that it is.
+pub(super) mod as_log_id {
+    use hindsight_schemas::ids::LogId;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(crate) fn serialize<S: Serializer>(log_id: &LogId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(log_id)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LogId, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map(LogId)
+            .map_err(de::Error::custom)
+    }
+}
+
 /// Topics by the name that they have on the wire.
 pub(super) mod as_topic {
     use hindsight_schemas::ids::Topic;
@@ -118,11 +135,12 @@ pub(super) mod as_position {
     use hindsight_schemas::ids::{LogId, Partition, Topic};
     use serde::{Deserializer, Serializer};
 
-    use super::{Deserialize, Position, Serialize, as_long, as_topic};
+    use super::{Deserialize, Position, Serialize, as_log_id, as_long, as_topic};
 
     #[derive(Serialize, Deserialize)]
     #[serde(rename = "Position")]
     struct Flat {
+        #[serde(with = "as_log_id")]
         log_id: LogId,
         #[serde(with = "as_topic")]
         topic: Topic,

@@ -31,7 +31,7 @@ pub struct FrameText {
     /// The address of the last Meta event; empty without one.
     pub url: String,
     /// A Meta event whose FullSnapshot did not come yet.
-    meta: Option<Keyframe>,
+    pub open_meta: Option<Keyframe>,
 }
 
 impl FrameText {
@@ -79,6 +79,7 @@ impl FrameText {
                 _ => self.runs.push(run),
             }
         }
+        let has_keyframe = !next.keyframes.is_empty();
         self.keyframes.extend(next.keyframes);
         for interval in next.active {
             self.note_active(interval);
@@ -86,7 +87,7 @@ impl FrameText {
         if !next.url.is_empty() {
             self.url = next.url;
         }
-        self.meta = next.meta.or(self.meta);
+        self.open_meta = next.open_meta.or(self.open_meta.filter(|_| !has_keyframe));
     }
 
     fn extend_run(&mut self, seq: Seq, index: u32, raw_bytes: u64, at_ms: Option<i64>) {
@@ -115,19 +116,21 @@ impl FrameText {
     }
 
     fn note(&mut self, seq: Seq, index: u32, head: &EventHead<'_>) {
+        let meta = head.kind == EventKind::Meta;
         let here = Keyframe {
             seq,
             index,
             at_ms: head.timestamp_ms,
+            meta,
         };
         match head.kind {
             EventKind::Meta => {
-                self.meta = Some(here);
+                self.open_meta = Some(here);
                 if let Some(href) = head.href() {
                     self.url = cut(&href).to_owned();
                 }
             }
-            EventKind::FullSnapshot => self.keyframes.push(self.meta.take().unwrap_or(here)),
+            EventKind::FullSnapshot => self.keyframes.push(self.open_meta.take().unwrap_or(here)),
             _ if head.is_interaction() => {
                 self.note_active(Interval {
                     from_ms: head.timestamp_ms,

@@ -8,7 +8,7 @@ use hindsight_schemas::ids::{BatchId, LogId, Offset, Position, ProjectId, Seq, S
 use hindsight_schemas::record::{KeyKind, RecordingBatch};
 use serde::{Deserialize, Serialize};
 
-use super::avro::{as_long, as_position, as_topic};
+use super::avro::{as_log_id, as_long, as_position, as_topic};
 use hindsight_schemas::ids::Topic;
 
 /// SHA-256 of stored or sent bytes.
@@ -52,6 +52,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRange {
     /// The log.
+    #[serde(with = "as_log_id")]
     pub log_id: LogId,
     /// The topic.
     #[serde(with = "as_topic")]
@@ -96,6 +97,8 @@ pub struct Keyframe {
     pub index: u32,
     /// That event's time, Unix milliseconds.
     pub at_ms: i64,
+    /// Whether that event is a Meta. Where a recorder's flush came between both, the Meta is in the frame before.
+    pub meta: bool,
 }
 
 /// Consecutive events of one batch within a frame.
@@ -159,6 +162,8 @@ pub struct Frame {
     pub url: String,
     /// Where a player can start.
     pub keyframes: Vec<Keyframe>,
+    /// A Meta event at the end whose FullSnapshot is not in the frame.
+    pub open_meta: Option<Keyframe>,
     /// What the frame holds, in its order.
     pub runs: Vec<Run>,
     /// When a person did something (at most [`super::describe::MAX_ACTIVE`] intervals).

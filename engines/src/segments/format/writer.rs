@@ -90,6 +90,7 @@ impl ObjectWriter {
             to_ms: span.to_ms,
             url,
             keyframes: text.keyframes.clone(),
+            open_meta: text.open_meta,
             runs: text.runs.clone(),
             active: text.active.clone(),
         });
