@@ -80,10 +80,10 @@ impl Reservation {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_budget_is_shared_and_given_back() {
         let budget = Budget::new(100 * UNIT);
-        let wait = Duration::from_secs(1);
+        let wait = Duration::from_millis(5);
         let mut first = budget.reserve(60 * UNIT, wait).await.ok().unwrap();
         assert!(budget.reserve(60 * UNIT, wait).await.is_err());
         assert!(first.cover(101 * UNIT).is_err());

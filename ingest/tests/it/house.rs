@@ -14,27 +14,30 @@ use serde_json::Value;
 
 use crate::log::MemoryLog;
 
-pub const BROWSER: &str = "browser-key-0123456789";
-pub const APP: &str = "app-key-0123456789";
-pub const SERVER: &str = "server-key-0123456789";
-pub const IMPORT: &str = "import-key-0123456789";
-pub const ORIGIN: &str = "https://shop.example";
-pub const EVENTS: &str = r#"[{"type":4,"data":{"href":"https://shop.example/"},"timestamp":1700000000000},{"type":2,"data":{"node":{}},"timestamp":1700000000010}]"#;
+pub(crate) const BROWSER: &str = "browser-key-0123456789";
+pub(crate) const APP: &str = "app-key-0123456789";
+pub(crate) const SERVER: &str = "server-key-0123456789";
+pub(crate) const IMPORT: &str = "import-key-0123456789";
+pub(crate) const ORIGIN: &str = "https://shop.example";
+pub(crate) const EVENTS: &str = r#"[{"type":4,"data":{"href":"https://shop.example/"},"timestamp":1700000000000},{"type":2,"data":{"node":{}},"timestamp":1700000000010}]"#;
 
 /// The process' one recorder of metrics: tests look at sums that only grow.
-static METRICS: LazyLock<PrometheusHandle> =
-    LazyLock::new(|| PrometheusBuilder::new().install_recorder().expect("no other recorder in this binary"));
+static METRICS: LazyLock<PrometheusHandle> = LazyLock::new(|| {
+    PrometheusBuilder::new()
+        .install_recorder()
+        .expect("no other recorder in this binary")
+});
 
-pub struct House {
-    pub url: String,
-    pub log: Arc<MemoryLog>,
-    pub edge: Arc<Edge>,
-    pub client: reqwest::Client,
+pub(crate) struct House {
+    pub(crate) url: String,
+    pub(crate) log: Arc<MemoryLog>,
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) client: reqwest::Client,
     server: tokio::task::JoinHandle<()>,
 }
 
 /// The one session that was erased.
-pub fn erased_session() -> SessionId {
+pub(crate) fn erased_session() -> SessionId {
     SessionId::from_parts(now_ms(), [0xEE; 10])
 }
 
@@ -47,25 +50,34 @@ impl ErasedSessions for ByMark {
     }
 }
 
-pub fn now_ms() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+pub(crate) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     since.as_millis() as u64
 }
 
-pub fn options() -> EdgeOptions {
+pub(crate) fn options() -> EdgeOptions {
     EdgeOptions::default()
 }
 
 fn key(id: &str, secret: &str, kind: KeyKind, import: bool) -> Key {
-    Key { id: id.into(), secret: SecretHash::of(secret), kind, project: "shop".parse().unwrap(), origins: vec![], import }
+    Key {
+        id: id.into(),
+        secret: SecretHash::of(secret),
+        kind,
+        project: "shop".parse().unwrap(),
+        origins: vec![],
+        import,
+    }
 }
 
 impl House {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(options()).await
     }
 
-    pub async fn with(options: EdgeOptions) -> Self {
+    pub(crate) async fn with(options: EdgeOptions) -> Self {
         LazyLock::force(&METRICS);
         let mut project = Project::new("shop".parse().unwrap());
         project.time_zone = "Asia/Shanghai".into();
@@ -87,26 +99,32 @@ impl House {
         let listener = BoundedListener::new(inner, connections);
         let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { url, log, edge, client, server }
+        Self {
+            url,
+            log,
+            edge,
+            client,
+            server,
+        }
     }
 
     /// A fresh session's batch, as a page sends it.
-    pub fn batch(&self, query: &str) -> RequestBuilder {
+    pub(crate) fn batch(&self, query: &str) -> RequestBuilder {
         let session = SessionId::from_parts(now_ms(), [1; 10]);
         self.post(&format!("/v1/recordings/{session}/w_1/0?key={BROWSER}&{query}"))
             .header("origin", ORIGIN)
             .header("content-type", "text/plain")
     }
 
-    pub fn audit(&self, query: &str) -> RequestBuilder {
+    pub(crate) fn audit(&self, query: &str) -> RequestBuilder {
         self.post(&format!("/v1/audit{query}")).bearer_auth(SERVER)
     }
 
-    pub fn post(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}{path}", self.url))
     }
 
-    pub fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("{}{path}", self.url))
     }
 }
@@ -117,27 +135,31 @@ impl Drop for House {
     }
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-pub fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 1).unwrap()
 }
 
 /// How often something was refused for a reason, in this process.
-pub fn refused(reason: &str) -> u64 {
+pub(crate) fn refused(reason: &str) -> u64 {
     let start = format!("hindsight_refused_total{{reason=\"{reason}\"}} ");
-    METRICS.render().lines().find_map(|line| line.strip_prefix(&start)?.parse().ok()).unwrap_or(0)
+    METRICS
+        .render()
+        .lines()
+        .find_map(|line| line.strip_prefix(&start)?.parse().ok())
+        .unwrap_or(0)
 }
 
-pub fn metrics() -> String {
+pub(crate) fn metrics() -> String {
     METRICS.render()
 }
 
-pub async fn json(response: Response) -> Value {
+pub(crate) async fn json(response: Response) -> Value {
     let text = response.text().await.unwrap();
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
 }

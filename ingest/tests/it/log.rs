@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 /// What the log does with the next appends.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     #[default]
     Keeps,
     Full,
@@ -21,7 +21,7 @@ pub enum Mood {
     Waits,
 }
 
-pub struct MemoryLog {
+pub(crate) struct MemoryLog {
     mood: Mutex<Mood>,
     kept: Mutex<Vec<NewRecord>>,
     offset: AtomicU64,
@@ -30,7 +30,7 @@ pub struct MemoryLog {
 }
 
 impl MemoryLog {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             mood: Mutex::default(),
             kept: Mutex::default(),
@@ -40,32 +40,53 @@ impl MemoryLog {
         }
     }
 
-    pub fn set(&self, mood: Mood) {
+    pub(crate) fn set(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }
 
-    pub fn kept(&self) -> Vec<NewRecord> {
+    pub(crate) fn kept(&self) -> Vec<NewRecord> {
         self.kept.lock().unwrap().clone()
     }
 
-    pub fn records(&self) -> Vec<Record> {
-        self.kept().iter().map(|record| Record::decode(record.value.as_ref().unwrap()).unwrap()).collect()
+    pub(crate) fn records(&self) -> Vec<Record> {
+        self.kept()
+            .iter()
+            .map(|record| Record::decode(record.value.as_ref().unwrap()).unwrap())
+            .collect()
     }
 
-    pub fn batches(&self) -> Vec<RecordingBatch> {
-        self.records().into_iter().filter_map(|it| if let Record::Recording(it) = it { Some(it) } else { None }).collect()
+    pub(crate) fn batches(&self) -> Vec<RecordingBatch> {
+        self.records()
+            .into_iter()
+            .filter_map(|it| {
+                if let Record::Recording(it) = it {
+                    Some(it)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
-    pub fn audit(&self) -> Vec<AuditRecord> {
-        self.records().into_iter().filter_map(|it| if let Record::Audit(it) = it { Some(it) } else { None }).collect()
+    pub(crate) fn audit(&self) -> Vec<AuditRecord> {
+        self.records()
+            .into_iter()
+            .filter_map(|it| {
+                if let Record::Audit(it) = it {
+                    Some(it)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     /// Returns when an append waits.
-    pub async fn someone_waits(&self) {
+    pub(crate) async fn someone_waits(&self) {
         self.waiting.acquire().await.unwrap().forget();
     }
 
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.gate.add_permits(1);
     }
 }
@@ -96,7 +117,10 @@ impl EventLog for MemoryLog {
             .iter()
             .map(|record| Position {
                 log_id: self.id(),
-                partition: Partition { topic: record.topic, partition: 0 },
+                partition: Partition {
+                    topic: record.topic,
+                    partition: 0,
+                },
                 offset: self.offset.fetch_add(1, Ordering::SeqCst),
             })
             .collect();
