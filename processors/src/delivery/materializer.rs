@@ -148,8 +148,8 @@ pub trait Materializer: Send + Sync + 'static {
     /// when `Ok`.
     async fn settle(&self, name: &RangeName, batch: &Self::Prepared) -> Result<(), WriteError>;
 
-    /// Whether the view holds anything of this partition. Asked where the group has no commit: with rows, the
-    /// lane starts at the log's first record and settles every range.
+    /// Whether the view holds anything of this partition. Asked where the group has no commit: the lane then
+    /// starts at the log's first record and settles every range; with rows it also raises an alarm.
     async fn has_rows(&self, partition: Partition) -> Result<bool, ViewError>;
 
     /// The partition is ours; called (and tried again) before anything of it is prepared.

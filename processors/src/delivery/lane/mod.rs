@@ -133,7 +133,6 @@ struct Ahead<B> {
 pub struct Lane<B> {
     spec: LaneSpec,
     phase: Phase,
-    opened_at: Offset,
     done: Offset,
     acknowledged: Option<Intent>,
     outstanding: Option<Intent>,
@@ -161,7 +160,6 @@ impl<B> Lane<B> {
         Self {
             spec,
             phase: Phase::Opening,
-            opened_at: 0,
             done: 0,
             acknowledged: None,
             outstanding: None,
@@ -300,7 +298,6 @@ impl<B> Lane<B> {
         };
         self.phase = Phase::Running;
         self.acknowledged = start.committed;
-        self.opened_at = start.committed.map_or(start.done, |intent| intent.offset);
         self.done = start.done;
         self.settle_until = start.settle_until;
         self.repeat = start.repeat;
@@ -498,9 +495,11 @@ impl<B> Lane<B> {
         })
     }
 
-    /// Whether more is done than the group knows. A pending range that isn't done never is.
+    /// Whether more is done than the group knows. A pending range that isn't done never is. Where the group
+    /// knows nothing the beginning is committed, so that what expires from then on is missed and counted.
     fn is_final_due(&self) -> bool {
-        self.done > self.acknowledged.map_or(self.opened_at, |intent| intent.offset)
+        let opened = matches!(self.phase, Phase::Running | Phase::Leaving);
+        opened && self.acknowledged.is_none_or(|intent| self.done > intent.offset)
     }
 
     fn has_range(&self) -> bool {

@@ -1,0 +1,3 @@
+//! Integration tests of the processors, one binary.
+
+mod sim;
