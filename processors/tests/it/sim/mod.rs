@@ -4,10 +4,13 @@
 //! A red seed prints itself and its schedule; the same seed gives the same schedule.
 
 mod check;
+mod faults;
 mod log;
 mod process;
+mod server;
 mod sinks;
 mod toy;
+mod turn;
 mod world;
 
 use std::collections::BTreeSet;
