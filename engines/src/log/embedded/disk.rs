@@ -137,7 +137,8 @@ impl Disk {
         if ranges.len() > UNSYNCED_RANGES {
             let start = ranges.iter().map(|range| range.start).min().unwrap_or(0);
             let end = ranges.iter().map(|range| range.end).max().unwrap_or(0);
-            *ranges = vec![start..end];
+            ranges.clear();
+            ranges.push(start..end);
         }
     }
 

@@ -59,9 +59,10 @@ pub struct Options {
     pub poll_bytes: usize,
     /// How long a failed disk is left alone before it is tried again (1 s).
     pub retry_interval: Duration,
-    /// Save the allocator's state with each commit: recovery after a crash is instant instead of a walk over the
-    /// whole file, and each commit syncs twice.
-    pub quick_repair: bool,
+    /// Length of the file above which each commit saves the allocator's state too (1 GiB): recovery after a crash is
+    /// instant, and a commit syncs twice. Below it recovery walks the file, about a second for a GiB, and a
+    /// commit syncs once.
+    pub quick_repair_above_bytes: u64,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Faults to inject (tests).
@@ -89,7 +90,7 @@ impl Default for Options {
             poll_items: 1024,
             poll_bytes: 8 * MIB as usize,
             retry_interval: Duration::from_secs(1),
-            quick_repair: false,
+            quick_repair_above_bytes: 1024 * MIB,
             clock: Arc::new(SystemClock),
             faults: None,
         }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use redb::{Builder, Database};
+use redb::{Builder, Database, WriteTransaction};
 
 use super::disk::{Disk, Handle};
 use super::error::{OpenError, StoreError};
@@ -65,6 +65,17 @@ impl Store {
         opened
             .refusal
             .map_or(Ok(opened.database), |reason| Err(StoreError::Disk(reason)))
+    }
+
+    /// Begins a transaction in what [`Store::writable`] gave.
+    pub(super) fn begin_write(&self, database: &Database) -> Result<WriteTransaction, StoreError> {
+        let mut transaction = database.begin_write()?;
+        let long = self
+            .disk
+            .len()
+            .is_ok_and(|bytes| bytes > self.options.quick_repair_above_bytes);
+        transaction.set_quick_repair(long);
+        Ok(transaction)
     }
 
     /// Whether writes are refused, and why.

@@ -18,7 +18,7 @@ use super::meters;
 use super::options::Options;
 use super::queue::{Append, Request};
 use super::record::{encode_into, encoded_len};
-use super::retention;
+use super::retention::{self, Removed};
 use super::state::Shared;
 use super::store::Store;
 use super::tables::{COMMITS, Loaded, RECORDS, code, put_ends};
@@ -40,7 +40,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut open = true;
         while open {
-            match self.requests.recv_timeout(self.options.retention_interval) {
+            match self.requests.recv_timeout(self.patience()) {
                 Ok(first) => open = self.round(first),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => open = false,
@@ -73,7 +73,7 @@ impl Writer {
                 Request::Barrier(reply) => barriers.push(reply),
                 Request::Retain(reply) => {
                     self.write(std::mem::replace(&mut batch, self.new_batch()));
-                    let _ = reply.send(self.retain().map_err(ConsumerError::from));
+                    let _ = reply.send(self.retain_all().map_err(ConsumerError::from));
                     batch = self.new_batch();
                 }
                 Request::Reopen(failed, reply) => {
@@ -172,8 +172,7 @@ impl Writer {
     }
 
     fn commit(&self, database: &Database, batch: &Batch) -> Result<(), StoreError> {
-        let mut transaction = database.begin_write()?;
-        transaction.set_quick_repair(self.options.quick_repair);
+        let transaction = self.store.begin_write(database)?;
         {
             let mut rows = transaction.open_table(RECORDS)?;
             for placed in &batch.records {
@@ -222,18 +221,43 @@ impl Writer {
         if now < self.retention_due {
             return;
         }
-        self.retention_due = now + self.options.retention_interval;
-        if let Err(error) = self.retain() {
-            tracing::warn!(%error, "retention failed");
-        }
+        let more = match self.retain() {
+            Ok(removed) => removed.more,
+            Err(error) => {
+                tracing::warn!(%error, "retention failed");
+                false
+            }
+        };
+        self.retention_due = if more {
+            now
+        } else {
+            now + self.options.retention_interval
+        };
     }
 
-    fn retain(&self) -> Result<u64, StoreError> {
+    /// How long to wait for requests before retention is looked at.
+    fn patience(&self) -> Duration {
+        let due = self.retention_due.saturating_sub(self.options.clock.monotonic());
+        due.min(self.options.retention_interval)
+    }
+
+    fn retain(&self) -> Result<Removed, StoreError> {
         let database = self.store.writable()?;
-        let removed = retention::apply(&database, &self.shared, &self.options);
+        let removed = retention::apply(&self.store, &database, &self.shared, &self.options);
         if let Err(StoreError::Disk(_)) = removed {
             let _ = self.reopen(&database);
         }
         removed
+    }
+
+    fn retain_all(&self) -> Result<u64, StoreError> {
+        let mut total = 0;
+        loop {
+            let removed = self.retain()?;
+            total += removed.records;
+            if !removed.more {
+                return Ok(total);
+            }
+        }
     }
 }

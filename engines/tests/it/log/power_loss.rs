@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fastrand::Rng;
 use hindsight_engines::log::EventLog;
@@ -39,6 +40,8 @@ fn apply(image: &mut Vec<u8>, call: &Call) {
 struct Camera {
     state: Mutex<Picture>,
     answered: AtomicUsize,
+    /// The next sync fails, and what it should have kept is lost though the kernel calls it clean.
+    lose_next_sync: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -61,6 +64,7 @@ impl Camera {
         Self {
             state: Mutex::new(state),
             answered: AtomicUsize::new(0),
+            lose_next_sync: AtomicBool::new(false),
         }
     }
 
@@ -113,6 +117,14 @@ impl DiskFaults for Camera {
         Ok(())
     }
 
+    fn before_sync(&self) -> io::Result<()> {
+        if self.lose_next_sync.swap(false, Ordering::SeqCst) {
+            self.state.lock().unwrap().unsynced.clear();
+            return Err(io::Error::other("the disk lost something"));
+        }
+        Ok(())
+    }
+
     fn after_sync(&self) {
         let mut state = self.state.lock().unwrap();
         let Picture {
@@ -136,6 +148,7 @@ async fn what_was_answered_is_there_and_the_rest_is_a_prefix() {
         let camera = Arc::new(Camera::new(seed));
         let options = Options {
             faults: Some(camera.clone()),
+            quick_repair_above_bytes: if seed % 2 == 0 { 0 } else { u64::MAX },
             ..Options::default()
         };
         let log = EmbeddedLog::open(folder.path(), options).unwrap();
@@ -169,6 +182,36 @@ fn check_image(seed: u64, answered: usize, image: &[u8]) {
     );
     for (number, kept) in kept.iter().enumerate() {
         assert_eq!(kept, &value(number), "seed {seed}: record {number}");
+    }
+}
+
+/// After a failed sync the kernel forgets what it did not write. What is answered later must not rest on it.
+#[tokio::test]
+async fn what_a_failed_sync_lost_is_written_again() {
+    for lost_at in 1..APPENDS {
+        let folder = tempfile::tempdir().unwrap();
+        let camera = Arc::new(Camera::new(0));
+        let options = Options {
+            faults: Some(camera.clone()),
+            retry_interval: Duration::ZERO,
+            ..Options::default()
+        };
+        let log = EmbeddedLog::open(folder.path(), options).unwrap();
+        let mut answered = Vec::new();
+        for number in 0..APPENDS {
+            camera.lose_next_sync.store(number == lost_at, Ordering::SeqCst);
+            if log.append(vec![record(AUDIT, value(number))]).await.is_ok() {
+                answered.push(value(number));
+            }
+        }
+        assert_eq!(answered.len(), APPENDS - 1);
+        let image = camera.state.lock().unwrap().durable.clone();
+        drop(log);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), image).unwrap();
+        let mut kept = values(&open(folder.path())).unwrap();
+        kept.retain(|kept| *kept != value(lost_at));
+        assert_eq!(kept, answered, "lost at append {lost_at}");
     }
 }
 
