@@ -9,6 +9,7 @@
 //! **Bounds**: a block by [`MAX_BLOCK_ROWS`] and [`MAX_BLOCK_BYTES`], a statement by its `max_execution_time`.
 
 mod block;
+pub mod chdb;
 pub mod conformance;
 mod http;
 mod migrate;

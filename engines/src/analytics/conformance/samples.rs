@@ -1,6 +1,4 @@
-//! What every analytics engine must do, as functions that a test calls with an engine; they panic with what is wrong.
-//!
-//! Each check makes what it needs under names of its own, so checks can share an engine and run at once.
+//! One row of each table whose columns all differ from their defaults, so that a column that is lost shows.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +7,12 @@ use hindsight_schemas::rows::{AuditRow, Batch, RecorderEvent, Reference, Segment
 use uuid::Uuid;
 
 /// 2026-11-22 12:30:00 UTC.
-const BASE_MS: i64 = 1_795_350_600_000;
+pub const BASE_MS: i64 = 1_795_350_600_000;
 /// Far enough that no check meets it.
 const NEVER: Seconds = Seconds(u32::MAX - 1);
 
 /// The session id that all sample rows of a project share.
-fn session_id() -> Uuid {
+pub fn session_id() -> Uuid {
     Uuid::from_u128((BASE_MS as u128) << 80 | 0x7 << 76 | 0x8 << 60 | 42)
 }
 
