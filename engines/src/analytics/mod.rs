@@ -126,7 +126,7 @@ pub async fn query_rows<T: DeserializeOwned>(
     query: Query,
 ) -> Result<Vec<T>, QueryError> {
     use futures::TryStreamExt;
-    let mut chunks = engine.stream(query.as_json_lines()).await?;
+    let mut chunks = engine.stream(query.in_json_lines()).await?;
     let mut text = Vec::new();
     while let Some(chunk) = chunks.try_next().await? {
         if text.len() + chunk.len() > MAX_ROWS_BYTES {

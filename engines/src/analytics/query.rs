@@ -31,9 +31,9 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Within an array strings are quoted, and the whole is then escaped once more.
+/// Within an array strings are quoted; an array is not read as a file's value, so nothing is escaped twice.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+    format!("'{}'", escaped(text).replace('\'', "\\'"))
 }
 
 impl From<&str> for Param {
@@ -89,14 +89,14 @@ impl From<Micros> for Param {
 
 impl From<&[String]> for Param {
     fn from(items: &[String]) -> Self {
-        Self(escaped(&format!(
+        Self(format!(
             "[{}]",
             items
                 .iter()
                 .map(|item| quoted(item))
                 .collect::<Vec<_>>()
                 .join(",")
-        )))
+        ))
     }
 }
 
@@ -175,7 +175,7 @@ impl Query {
     }
 
     /// As [`super::query_rows`] reads it.
-    pub(super) fn as_json_lines(self) -> Self {
+    pub(super) fn in_json_lines(self) -> Self {
         self.format("JSONEachRow")
             .setting("date_time_output_format", "iso")
             .setting("output_format_json_quote_64bit_integers", 0)
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(Param::from("a\tb\\").as_str(), "a\\tb\\\\");
         assert_eq!(
             Param::from(&["it's".to_owned(), "b\\".to_owned()][..]).as_str(),
-            r"['it\\'s','b\\\\']"
+            r"['it\'s','b\\']"
         );
         assert_eq!(Param::from(Millis(-1)).as_str(), "-1.999");
     }

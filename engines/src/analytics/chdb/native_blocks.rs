@@ -66,7 +66,7 @@ impl<R: Read> Decoder<R> {
             field(CHECKSUM_BYTES + 1),
             field(CHECKSUM_BYTES + 5),
         );
-        if size < HEADER_BYTES || size > MAX_BLOCK_BYTES || raw_size > MAX_BLOCK_BYTES {
+        if !(HEADER_BYTES..=MAX_BLOCK_BYTES).contains(&size) || raw_size > MAX_BLOCK_BYTES {
             return Err(io::Error::other("a compressed block has an impossible size"));
         }
         let mut block = head[CHECKSUM_BYTES..].to_vec();

@@ -348,13 +348,12 @@ impl LastWords {
 
     /// What happened, and the last lines, which are whole once the child's end of the pipe is closed.
     async fn with(mut self, happened: &str) -> String {
-        if let Some(mut reader) = self.reader.take() {
-            if tokio::time::timeout(Duration::from_secs(1), &mut reader)
+        if let Some(mut reader) = self.reader.take()
+            && tokio::time::timeout(Duration::from_secs(1), &mut reader)
                 .await
                 .is_err()
-            {
-                reader.abort();
-            }
+        {
+            reader.abort();
         }
         let lines = self.lines.lock().expect("no holder panics");
         lines

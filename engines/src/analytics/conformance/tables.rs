@@ -78,7 +78,7 @@ pub(super) async fn the_lowest_position_wins(engine: &dyn Analytics) {
 
 pub(super) async fn ten_megabytes_are_one_part(engine: &dyn Analytics) {
     let database = fresh(engine, 905).await;
-    let rows: Vec<RecorderEvent> = (0..30_000)
+    let rows: Vec<RecorderEvent> = (0..50_000)
         .map(|index| event_row(index / 100, index % 100, 7))
         .collect();
     let blocks = blocks_of(&database, "large", &rows);
@@ -91,7 +91,7 @@ pub(super) async fn ten_megabytes_are_one_part(engine: &dyn Analytics) {
     insert_block(engine, &blocks[0]).await;
     insert_block(engine, &blocks[0]).await;
     let table = format!("{database}.recorder_events");
-    assert_eq!(count(engine, &table).await, 30_000);
+    assert_eq!(count(engine, &table).await, 50_000);
     assert_eq!(
         column::<u64>(engine, &format!("SELECT uniqExact(_part) AS value FROM {table}")).await,
         [1]
