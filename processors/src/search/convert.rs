@@ -50,10 +50,13 @@ fn of_record(record: Record, position: Position) -> Result<Vec<SearchWrite>, Bla
 /// session's sake.
 fn stubs(erasure: &Erasure) -> Vec<SearchWrite> {
     let project = &erasure.project;
-    let sessions = erasure.sessions.iter().map(|&session_id| SearchWrite::EraseSession {
-        project: project.clone(),
-        session_id,
-    });
+    let sessions = erasure
+        .sessions
+        .iter()
+        .map(|&session_id| SearchWrite::EraseSession {
+            project: project.clone(),
+            session_id,
+        });
     let audit_ids = erasure.audit_ids.iter();
     let events = audit_ids.map(|id| SearchWrite::Stub(DocumentId::audit(project, *id)));
     sessions.chain(events).collect()

@@ -1,3 +1,5 @@
 //! Integration tests of the processors, one binary.
 
+mod cuts;
+mod runtime;
 mod sim;

@@ -194,7 +194,7 @@ impl<B> Lane<B> {
             Input::DeadLettered(result) => self.on_dead_lettered(now, result),
             Input::Written(result) => self.on_written(now, result),
             Input::Committed(result) => self.on_committed(result),
-            Input::Lease(until) => self.lease_until = until,
+            Input::Lease(until) => self.renew_lease(now, until),
             Input::Pressure(on) => self.pressure = on,
             Input::Leave => self.leave(),
             Input::Tick => self.on_tick(now),
@@ -392,6 +392,17 @@ impl<B> Lane<B> {
         {
             self.report_progress(true);
         }
+    }
+
+    /// A lease that ran out is no longer the range's: a poll can succeed out of a buffer while another member
+    /// owns the partition. Only a new intent shows that it is still ours.
+    fn renew_lease(&mut self, now: Moment, until: Moment) {
+        if now >= self.lease_until
+            && let Some(current) = self.current.as_mut()
+        {
+            current.lease_lost = true;
+        }
+        self.lease_until = until;
     }
 
     fn leave(&mut self) {

@@ -13,6 +13,7 @@ use crate::delivery::materializer::{Poison, Prepared, WriteError};
 pub(super) struct Current<B> {
     pub(super) range: Range,
     pub(super) won: bool,
+    pub(super) lease_lost: bool,
     batch: Arc<B>,
     poison: Vec<Poison>,
     rejected: u64,
@@ -38,6 +39,7 @@ impl<B> Current<B> {
             rejected: prepared.poison.len() as u64,
             range,
             won: false,
+            lease_lost: false,
             batch: Arc::new(prepared.batch),
             poison: prepared.poison,
             written: false,
@@ -70,7 +72,8 @@ impl<B> Lane<B> {
         if self.next_step() == Some(Next::Finish) {
             return self.finish(now);
         }
-        if self.spec.settings.guards.lease && now >= self.lease_until {
+        let lost = self.current.as_ref().is_some_and(|current| current.lease_lost);
+        if self.spec.settings.guards.lease && (lost || now >= self.lease_until) {
             return self.stop_now(now, LaneError::LeaseLost);
         }
         let Some(current) = self.current.as_mut() else {
