@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use hindsight_engines::analytics::chdb::ChildCommand;
+
 use crate::failure::Failure;
 
 /// The npm package that carries it.
@@ -34,4 +37,26 @@ pub(crate) fn find(named: Option<&Path>) -> Result<PathBuf, Failure> {
             looked: vec![place.display().to_string()],
         })
     }
+}
+
+/// How the child that holds it is started: this program again, ending with its parent.
+pub(crate) fn child_command(
+    library: &Path,
+    data_dir: &Path,
+    memory_bytes: u64,
+) -> anyhow::Result<ChildCommand> {
+    Ok(ChildCommand {
+        program: std::env::current_exe().context("this program's own path is not known")?,
+        arguments: vec![
+            "clickhouse".into(),
+            "--die-with-parent".into(),
+            "--data-dir".into(),
+            data_dir.into(),
+            "--libchdb".into(),
+            library.into(),
+            "--memory-bytes".into(),
+            memory_bytes.to_string().into(),
+        ],
+        environment: Vec::new(),
+    })
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod clickhouse;
 mod config;
 mod doctor;
 mod import;
@@ -37,6 +38,8 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::Up),
+    #[command(name = "clickhouse")]
+    ClickHouse(clickhouse::ClickHouse),
     Import(import::Import),
     Doctor(doctor::Doctor),
     Config(config::ShowConfig),
@@ -48,6 +51,7 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Up(up) => up.run(),
+            Command::ClickHouse(clickhouse) => clickhouse.run(),
             Command::Import(import) => import.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Config(config) => config.run(),

@@ -1,13 +1,20 @@
 //! libchdb: is it there, is it the one that was tested, does it load and answer?
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use hindsight_engines::analytics::chdb::{Supervisor, SupervisorOptions};
+use hindsight_engines::analytics::{Analytics, HttpAnalytics, HttpOptions};
 use sha2::{Digest, Sha256};
 
 use super::{Finding, Status};
 use crate::libchdb;
+
+/// From a cold disk the library's 566 MB take a while.
+const START_WITHIN: Duration = Duration::from_secs(60);
+const CHILD_MEMORY_BYTES: u64 = 512 << 20;
 
 pub(super) fn examine(named: &Path) -> Vec<Finding> {
     let named = (!named.as_os_str().is_empty()).then_some(named);
@@ -20,7 +27,7 @@ pub(super) fn examine(named: &Path) -> Vec<Finding> {
             ];
         }
     };
-    vec![identity(&library)]
+    vec![identity(&library), answers(&library)]
 }
 
 fn identity(library: &Path) -> Finding {
@@ -41,6 +48,42 @@ fn identity(library: &Path) -> Finding {
             "Hindsight was tested with {}: `make libchdb` fetches it",
             libchdb::PACKAGE
         )),
+    }
+}
+
+/// Starts it as `up` does, in a child process on an empty folder, and asks it something.
+fn answers(library: &Path) -> Finding {
+    let folder = std::env::temp_dir().join(format!("hindsight-doctor-{}", std::process::id()));
+    let started = Instant::now();
+    let outcome = tokio::runtime::Runtime::new()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                let command = libchdb::child_command(library, &folder, CHILD_MEMORY_BYTES)?;
+                let options = SupervisorOptions {
+                    start_limit: START_WITHIN,
+                    ..SupervisorOptions::new(command)
+                };
+                let child = Supervisor::start(options).await?;
+                let answer = HttpAnalytics::new(child.endpoint(), HttpOptions::default())
+                    .ping()
+                    .await;
+                child.stop().await;
+                Ok(answer?)
+            })
+        });
+    // Nothing of value is in it, and a folder for temporary files is cleared anyway.
+    let _ = fs::remove_dir_all(&folder);
+    match outcome {
+        Ok(()) => {
+            let found = format!(
+                "starts, answers and stops in {:.1} s",
+                started.elapsed().as_secs_f64()
+            );
+            Finding::new("clickhouse", Status::Ok, found)
+        }
+        Err(error) => Finding::new("clickhouse", Status::Fail, format!("{error:#}"))
+            .remedy("see processor, C library and memory above; fetch the library again by `make libchdb`"),
     }
 }
 

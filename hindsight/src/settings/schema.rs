@@ -3,19 +3,49 @@
 
 use std::path::PathBuf;
 
+use hindsight_ingest::{EdgeOptions, Limits, Rate};
+use hindsight_policy::Project;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// All settings.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
+    #[serde(default)]
     pub(crate) server: Server,
+    /// The one project of an all-in-one process.
+    #[serde(default = "default_project")]
     pub(crate) project: Project,
+    /// Bounds that senders see.
+    #[serde(default)]
     pub(crate) limits: Limits,
+    /// What one project may send.
+    #[serde(default)]
+    pub(crate) rate: Rate,
+    #[serde(default)]
     pub(crate) edge: Edge,
+    #[serde(default)]
     pub(crate) log: Log,
+    #[serde(default)]
     pub(crate) clickhouse: ClickHouse,
+    #[serde(default)]
     pub(crate) replay: Replay,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            server: Server::default(),
+            project: default_project(),
+            limits: Limits::default(),
+            rate: Rate::default(),
+            edge: Edge::default(),
+            log: Log::default(),
+            clickhouse: ClickHouse::default(),
+            replay: Replay::default(),
+        }
+    }
 }
 
 /// Where the process listens and keeps its data.
@@ -46,83 +76,53 @@ impl Default for Server {
     }
 }
 
-/// The one project of an all-in-one process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Project {
-    /// Its id: 1 to 64 of `a-z0-9_-`.
-    pub(crate) id: String,
-    /// For audit times without offset, and reports.
-    pub(crate) time_zone: String,
-    /// Origins from which the browser key may be used; empty: any (for a laptop).
-    pub(crate) origins: Vec<String>,
-    /// How long data are kept after they were received.
-    pub(crate) retention_days: u32,
-    /// Names of audit fields that are masked besides the built-in ones.
-    pub(crate) masked_fields: Vec<String>,
+/// The id of the one project, where none is set.
+pub(crate) const DEFAULT_PROJECT: &str = "demo";
+
+fn default_project() -> Project {
+    Project::new(DEFAULT_PROJECT.parse().expect("it is made of letters"))
 }
 
-impl Default for Project {
-    fn default() -> Self {
-        Self {
-            id: "demo".into(),
-            time_zone: "Asia/Shanghai".into(),
-            origins: Vec::new(),
-            retention_days: 180,
-            masked_fields: Vec::new(),
-        }
-    }
-}
-
-/// Bounds on what is accepted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Limits {
-    /// An encoded record of the log.
-    pub(crate) record_bytes: usize,
-    /// A request's body after inflating.
-    pub(crate) inflated_bytes: usize,
-    /// Bodies being handled at the same time, inflated.
-    pub(crate) admission_bytes: usize,
-    /// How far a session id's own time may lie in the past.
-    pub(crate) session_age_hours: u64,
-    /// Audit events in one call.
-    pub(crate) audit_events: usize,
-    /// A body that takes longer is given up.
-    pub(crate) body_seconds: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            record_bytes: 8 << 20,
-            inflated_bytes: 64 << 20,
-            admission_bytes: 128 << 20,
-            session_age_hours: 7 * 24,
-            audit_events: 1_000,
-            body_seconds: 30,
-        }
-    }
-}
-
-/// The HTTP edge.
+/// The HTTP edge, beside `limits` and `rate`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Edge {
-    /// Networks (CIDR) whose `X-Forwarded-For` is believed.
-    pub(crate) trusted_proxies: Vec<String>,
-    /// Token bucket of the project: events a second.
-    pub(crate) events_per_second: u64,
-    /// Token bucket of the project: inflated bytes a second.
-    pub(crate) bytes_per_second: u64,
+    /// Bytes of bodies, inflated bodies and records in flight.
+    pub(crate) budget_bytes: usize,
+    /// How long a request waits for a share of the budget before 503 `overloaded`.
+    pub(crate) admission_wait_ms: u64,
+    /// How long a body may take to arrive before 408 `slow_body`.
+    pub(crate) body_wait_ms: u64,
+    /// How long the log may take before 503 `log_unavailable`.
+    pub(crate) append_wait_ms: u64,
+    /// Connections at once; further ones wait in the accept queue.
+    pub(crate) connections: usize,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Header in which a trusted proxy tells the client's country.
+    pub(crate) country_header: Option<String>,
 }
 
 impl Default for Edge {
     fn default() -> Self {
+        let EdgeOptions {
+            budget_bytes,
+            admission_wait_ms,
+            body_wait_ms,
+            append_wait_ms,
+            connections,
+            trusted_proxies,
+            country_header,
+            ..
+        } = EdgeOptions::default();
         Self {
-            trusted_proxies: Vec::new(),
-            events_per_second: 500_000,
-            bytes_per_second: 512 << 20,
+            budget_bytes,
+            admission_wait_ms,
+            body_wait_ms,
+            append_wait_ms,
+            connections,
+            trusted_proxies,
+            country_header,
         }
     }
 }
@@ -135,8 +135,12 @@ pub(crate) struct Log {
     pub(crate) partitions: u32,
     /// Records older than this may go, once every materializer has passed them.
     pub(crate) retention_hours: u64,
-    /// Disk bound: above it, records that were passed may go; if that is not enough the edge answers 503.
+    /// Above this, the oldest records that were passed may go, however young.
     pub(crate) retention_bytes: u64,
+    /// Disk bound: above it the edge answers 503, since nothing is removed that a view hasn't passed.
+    pub(crate) max_bytes: u64,
+    /// Page cache of the store.
+    pub(crate) cache_bytes: usize,
 }
 
 impl Default for Log {
@@ -144,7 +148,9 @@ impl Default for Log {
         Self {
             partitions: 8,
             retention_hours: 72,
-            retention_bytes: 20 << 30,
+            retention_bytes: 16 << 30,
+            max_bytes: 20 << 30,
+            cache_bytes: 32 << 20,
         }
     }
 }

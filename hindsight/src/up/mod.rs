@@ -4,20 +4,25 @@
 //! doors closed (requests in flight are answered), lanes drained to a commit, engines closed. Whatever fails on
 //! the way up ends the process with the reason and nothing half started.
 
+mod engines;
+mod front;
+mod lanes;
 mod listen;
 mod ops;
+mod system;
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use hindsight_ingest::{BoundedListener, PeerAddr};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::listen::Listeners;
-use self::ops::Readiness;
+use self::system::System;
 use crate::credentials::{self, Credentials};
 use crate::data_folder::DataFolder;
 use crate::settings::Settings;
@@ -29,53 +34,85 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let metrics = PrometheusBuilder::new()
         .install_recorder()
         .context("metrics can't be recorded")?;
-    let url = listen::url(&listeners.main)?;
-    let clickhouse_url = listen::url(&listeners.clickhouse)?;
-    let credentials = credentials::establish(folder.path(), &settings.project.id, &url, &clickhouse_url)?;
+    let system = Arc::new(System::open(folder.path(), &settings).await?);
 
-    let readiness = Readiness::default();
+    let (url, clickhouse_url) = (listen::url(&listeners.main)?, listen::url(&listeners.clickhouse)?);
+    let credentials =
+        credentials::establish(folder.path(), settings.project.id.as_str(), &url, &clickhouse_url)?;
+    let edge = front::edge(&settings, &credentials, &system)?;
+    let looked_at = system.clone();
+    let operators = ops::router(Arc::new(move || looked_at.parts()), metrics);
+
+    let doors = Doors {
+        listeners,
+        main: hindsight_ingest::routes(edge.clone()),
+        operators,
+    };
     let stop = CancellationToken::new();
-    readiness.set("log", Ok(()));
-    let operators = ops::router(readiness, metrics);
+    let mut served = tokio::spawn(doors.serve(settings.edge.connections, stop.clone()));
     announce(&credentials, &folder);
-    let served = serve(listeners, Router::new(), operators, stop.clone());
-    tokio::pin!(served);
-    tokio::select! {
-        ended = &mut served => return ended,
-        signal = stop_signal() => tracing::info!(signal, "draining"),
-    }
-    stop.cancel();
+    let ended = tokio::select! {
+        signal = stop_signal() => {
+            tracing::info!(signal, "draining");
+            Ok(())
+        }
+        ended = &mut served => ended.context("a door fell").and_then(|ended| ended),
+    };
+
     let drain = Duration::from_secs(settings.server.drain_seconds);
-    tokio::time::timeout(drain, served).await.unwrap_or_else(|_| {
+    let doors_closed = async {
+        edge.drain().await;
+        stop.cancel();
+        if !served.is_finished() {
+            let _ = served.await;
+        }
+    };
+    if tokio::time::timeout(drain, doors_closed).await.is_err() {
         tracing::warn!(
             limit_s = drain.as_secs(),
             "connections were still open (server.drain_seconds)"
         );
-        Ok(())
-    })
+    }
+    system.close().await;
+    ended
 }
 
-/// Serves until stopped and the last request is answered. Operators' routes have a listener of their own, or are
-/// on the main one.
-async fn serve(
+/// What is served where.
+struct Doors {
     listeners: Listeners,
     main: Router,
-    ops: Router,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let Some(apart) = listeners.ops else {
-        return listen_on(listeners.main, main.merge(ops), stop).await;
-    };
-    tokio::try_join!(
-        listen_on(listeners.main, main, stop.clone()),
-        listen_on(apart, ops, stop)
-    )?;
-    Ok(())
+    operators: Router,
 }
 
-async fn listen_on(listener: TcpListener, routes: Router, stop: CancellationToken) -> anyhow::Result<()> {
-    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, routes)
+impl Doors {
+    /// Serves until stopped and the last request is answered. Operators' routes have a listener of their own, or
+    /// are on the main one.
+    async fn serve(self, connections: usize, stop: CancellationToken) -> anyhow::Result<()> {
+        let Some(apart) = self.listeners.ops else {
+            return listen_on(
+                self.listeners.main,
+                connections,
+                self.main.merge(self.operators),
+                stop,
+            )
+            .await;
+        };
+        tokio::try_join!(
+            listen_on(self.listeners.main, connections, self.main, stop.clone()),
+            listen_on(apart, connections, self.operators, stop),
+        )?;
+        Ok(())
+    }
+}
+
+async fn listen_on(
+    listener: TcpListener,
+    connections: usize,
+    routes: Router,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let listener = BoundedListener::new(listener, connections);
+    axum::serve(listener, routes.into_make_service_with_connect_info::<PeerAddr>())
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
         .context("a listener ended")

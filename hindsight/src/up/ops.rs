@@ -1,7 +1,7 @@
 //! `/health/live`, `/health/ready` (which engine is away) and `/metrics`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,45 +11,27 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
-/// Which parts serve. A part is away until it says otherwise.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Readiness(Arc<RwLock<BTreeMap<&'static str, Result<(), String>>>>);
-
-impl Readiness {
-    /// Says how a part is: `Ok`, or in its own words why not.
-    pub(super) fn set(&self, part: &'static str, state: Result<(), String>) {
-        self.0
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .insert(part, state);
-    }
-
-    fn parts(&self) -> BTreeMap<&'static str, Result<(), String>> {
-        self.0
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
-    }
-}
+/// Tells which parts serve: `Ok`, or in its own words why not.
+pub(super) type Look = Arc<dyn Fn() -> BTreeMap<&'static str, Result<(), String>> + Send + Sync>;
 
 #[derive(Clone)]
 struct Ops {
-    readiness: Readiness,
+    look: Look,
     metrics: PrometheusHandle,
 }
 
 /// The routes for operators.
-pub(super) fn router(readiness: Readiness, metrics: PrometheusHandle) -> Router {
+pub(super) fn router(look: Look, metrics: PrometheusHandle) -> Router {
     Router::new()
         .route("/health/live", get(|| async { "ok\n" }))
         .route("/health/ready", get(ready))
         .route("/metrics", get(exposition))
-        .with_state(Ops { readiness, metrics })
+        .with_state(Ops { look, metrics })
 }
 
 async fn ready(State(ops): State<Ops>) -> Response {
-    let parts = ops.readiness.parts();
-    let all = !parts.is_empty() && parts.values().all(Result::is_ok);
+    let parts = (ops.look)();
+    let all = parts.values().all(Result::is_ok);
     let parts: BTreeMap<_, _> = parts
         .into_iter()
         .map(|(part, state)| (part, state.map_or_else(|why| why, |()| "ok".into())))

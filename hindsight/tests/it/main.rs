@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop where it is")]
 
+mod crash;
 mod double;
 mod import;
+mod load;
+mod oracle;
+mod server;
 mod settings;
+mod sync_order;
 
 use std::path::Path;
 use std::process::{Command, Output};

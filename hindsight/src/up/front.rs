@@ -1,0 +1,75 @@
+//! The front door for writers: the one project of the settings, the three keys of the credentials.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use hindsight_ingest::{Edge, EdgeOptions};
+use hindsight_policy::{Key, KeySet, SecretHash};
+use hindsight_processors::erasure::ErasedSessions;
+use hindsight_schemas::ids::{ProjectId, SessionId};
+use hindsight_schemas::record::KeyKind;
+
+use super::system::System;
+use crate::credentials::Credentials;
+use crate::settings::Settings;
+
+/// The edge sees erasures as the lanes do.
+struct Erased(ErasedSessions);
+
+#[async_trait::async_trait]
+impl hindsight_ingest::ErasedSessions for Erased {
+    async fn is_erased(&self, project: &ProjectId, session_id: SessionId) -> bool {
+        self.0.contains(project, session_id)
+    }
+}
+
+/// Makes the edge over the log.
+pub(super) fn edge(
+    settings: &Settings,
+    credentials: &Credentials,
+    system: &System,
+) -> anyhow::Result<Arc<Edge>> {
+    let edge = Edge::new(
+        options(settings),
+        vec![settings.project.clone()],
+        keys(&settings.project.id, credentials)?,
+        system.log.clone(),
+        Arc::new(Erased(system.erased.clone())),
+    );
+    Ok(Arc::new(
+        edge.context("the edge can't be opened with these settings")?,
+    ))
+}
+
+fn options(settings: &Settings) -> EdgeOptions {
+    let edge = &settings.edge;
+    EdgeOptions {
+        limits: settings.limits.clone(),
+        rate: settings.rate.clone(),
+        budget_bytes: edge.budget_bytes,
+        admission_wait_ms: edge.admission_wait_ms,
+        body_wait_ms: edge.body_wait_ms,
+        append_wait_ms: edge.append_wait_ms,
+        connections: edge.connections,
+        trusted_proxies: edge.trusted_proxies.clone(),
+        country_header: edge.country_header.clone(),
+    }
+}
+
+fn keys(project: &ProjectId, credentials: &Credentials) -> anyhow::Result<KeySet> {
+    let key = |id: &str, secret: &str, kind: KeyKind| Key {
+        id: id.into(),
+        secret: SecretHash::of(secret),
+        kind,
+        project: project.clone(),
+        origins: Vec::new(),
+        // The first server key has the import right.
+        import: kind == KeyKind::Server,
+    };
+    let keys = vec![
+        key("server", &credentials.write_key, KeyKind::Server),
+        key("browser", &credentials.browser_key, KeyKind::Browser),
+        key("app", &credentials.app_key, KeyKind::App),
+    ];
+    KeySet::new(keys).context("credentials.json holds one key twice")
+}

@@ -1,0 +1,65 @@
+//! Under load, kill -9 of the whole process or of the ClickHouse child at random moments; then every 202 is found.
+
+use std::time::Duration;
+
+use crate::load::Writer;
+use crate::{oracle, server};
+
+/// Kills in the suite.
+const KILLS: u32 = 20;
+const WRITERS: u64 = 4;
+/// Printed by a failing test through the seed's own value: change it to look for more.
+const SEED: u64 = 0x5eed_2026;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_202_is_found_once_after_twenty_kills() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut random = fastrand::Rng::with_seed(SEED);
+    let mut writers: Vec<Writer> = (0..WRITERS).map(|number| Writer::new(number, SEED)).collect();
+    let mut child_kills = 0;
+
+    let up = || {
+        let mut command = server::command(&[], &data);
+        // Sessions close, compact and open again while it goes on.
+        command.env("HINDSIGHT_REPLAY__CLOSE_AFTER_SECONDS", "2");
+        command
+    };
+    let mut running = server::start(up(), &data).await;
+    for kill in 0..KILLS {
+        let whole = random.bool();
+        let after = Duration::from_millis(random.u64(50..1200));
+        let (url, key) = (running.url.clone(), running.write_key.clone());
+        let load = futures::future::join_all(writers.iter_mut().map(|writer| writer.run(&url, &key)));
+        let crash = async {
+            tokio::time::sleep(after).await;
+            if whole {
+                running.kill();
+                return;
+            }
+            assert!(running.kill_clickhouse(), "no ClickHouse child at kill {kill}");
+            child_kills += 1;
+            // The edge must go on without it; the load ends with the whole process, still catching up.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let before = reqwest::get(format!("{url}/health/live")).await;
+            assert!(
+                before.is_ok_and(|answer| answer.status().is_success()),
+                "ingest fell with ClickHouse"
+            );
+            running.kill();
+        };
+        tokio::join!(load, crash);
+        running = server::start(up(), &data).await;
+    }
+    assert!(child_kills > 0, "the seed never chose the child");
+    assert!(
+        writers.iter().all(|writer| writer.batches.len() > 20),
+        "too little load to mean anything"
+    );
+
+    oracle::check(&running, &writers).await;
+    assert_eq!(running.stop(), Some(0), "a drained server ends with 0");
+    let mut again = server::start(up(), &data).await;
+    oracle::check(&again, &writers).await;
+    again.kill();
+}

@@ -1,0 +1,135 @@
+//! Load with a memory: writers that send batches and audit events, try each until it was answered 202, and know
+//! what they were promised.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hindsight_schemas::ids::SessionId;
+use serde_json::json;
+
+/// Longest wait for an answer: a killed server's connections end at once, a drained one's soon.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// Events of a batch.
+const EVENTS: u64 = 12;
+
+/// One recorder with one session, and a service that writes audit events beside it.
+pub(crate) struct Writer {
+    number: u64,
+    /// The session.
+    pub(crate) session: SessionId,
+    /// The tab.
+    pub(crate) tab: String,
+    started_ms: u64,
+    client: reqwest::Client,
+    random: fastrand::Rng,
+    /// Every batch that was answered 202, in order of seq: its events' texts.
+    pub(crate) batches: Vec<Vec<String>>,
+    /// Every audit event that was answered 202: its source id.
+    pub(crate) audit: Vec<String>,
+}
+
+impl Writer {
+    /// A writer; the seed decides sizes and encodings.
+    pub(crate) fn new(number: u64, seed: u64) -> Self {
+        let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+        let mut random = fastrand::Rng::with_seed(seed ^ number);
+        let mut bits = [0; 10];
+        random.fill(&mut bits);
+        let session = SessionId::from_parts(started_ms, bits);
+        let client = reqwest::Client::builder().timeout(ANSWER_WITHIN).build().unwrap();
+        Self {
+            number,
+            session,
+            tab: format!("w{number}_t"),
+            started_ms,
+            client,
+            random,
+            batches: vec![],
+            audit: vec![],
+        }
+    }
+
+    /// Sends until an answer fails to come; what was not answered is sent again next time, unchanged.
+    pub(crate) async fn run(&mut self, url: &str, key: &str) {
+        while self.send_batch(url, key).await && self.send_audit(url, key).await {}
+    }
+
+    /// Sends the next batch; says whether it was answered 202.
+    pub(crate) async fn send_batch(&mut self, url: &str, key: &str) -> bool {
+        let events = self.next_batch();
+        let seq = self.batches.len();
+        let (encoding, body) = self.encode(&events);
+        let url = format!(
+            "{url}/v1/recordings/{}/{}/{seq}?encoding={encoding}",
+            self.session, self.tab
+        );
+        let kept = sent(self.client.post(url).bearer_auth(key).body(body)).await;
+        if kept {
+            self.batches.push(events);
+        }
+        kept
+    }
+
+    async fn send_audit(&mut self, url: &str, key: &str) -> bool {
+        let id = format!("crash-{}-{}", self.number, self.audit.len());
+        let event = json!({
+            "id": id, "occurred_at": "2026-11-22T12:30:00.123+08:00", "action": "policy.update",
+            "operation": "update", "actor": {"id": format!("u-{}", self.number)}, "outcome": "success",
+            "session_id": self.session.to_string(), "before": {"n": 1}, "after": {"n": 2}});
+        let kept = sent(
+            self.client
+                .post(format!("{url}/v1/audit"))
+                .bearer_auth(key)
+                .json(&event),
+        )
+        .await;
+        if kept {
+            self.audit.push(id);
+        }
+        kept
+    }
+
+    /// The batch with the next seq: always the same, so that a retry carries the same bytes.
+    fn next_batch(&self) -> Vec<String> {
+        let seq = self.batches.len() as u64;
+        let at = self.started_ms + seq * 100;
+        let mut events = Vec::new();
+        if seq.is_multiple_of(50) {
+            events.push(format!(r#"{{"type":4,"data":{{"href":"http://shop/ü?{seq}","width":800,"height":600}},"timestamp":{at}}}"#));
+            events.push(format!(r#"{{ "type" : 2, "data":{{"node":{{"type":0,"childNodes":[],"id":1}},"initialOffset":{{"left":0,"top":0}}}},"timestamp":{at} }}"#));
+        }
+        events.push(format!(
+            r#"{{"type":5,"timestamp":{at},"data":{{"tag":"hindsight.track","payload":{{"name":"crash-{}-{seq}","properties":{{}}}}}}}}"#,
+            self.number
+        ));
+        for index in 0..EVENTS {
+            let at = at + index;
+            events.push(format!(
+                r#"{{"type":3,"data":{{"source":1,"positions":[{{"x":{index}.50,"y":1e1,"id":1,"timeOffset":0}}],"note":"第二 \"{seq}\""}},"timestamp":{at}}}"#
+            ));
+        }
+        events
+    }
+
+    fn encode(&mut self, events: &[String]) -> (&'static str, Vec<u8>) {
+        let lines = events.join("\n");
+        match self.random.u8(..3) {
+            0 => ("identity", format!("[{}]", events.join(",")).into_bytes()),
+            1 => ("zstd", zstd::encode_all(lines.as_bytes(), 1).unwrap()),
+            _ => {
+                let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                std::io::Write::write_all(&mut gzip, lines.as_bytes()).unwrap();
+                ("gzip", gzip.finish().unwrap())
+            }
+        }
+    }
+}
+
+/// Whether it was answered 202. Only a missing answer and 'later' may happen besides.
+async fn sent(request: reqwest::RequestBuilder) -> bool {
+    match request.send().await {
+        Ok(answer) if answer.status().as_u16() == 202 => true,
+        Ok(answer) if matches!(answer.status().as_u16(), 429 | 503) => false,
+        Ok(answer) => panic!("{}: {}", answer.status(), answer.text().await.unwrap_or_default()),
+        Err(_) => false,
+    }
+}

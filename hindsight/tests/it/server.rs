@@ -1,0 +1,179 @@
+//! A real server: the binary on a folder of its own and free ports, killable in parts.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// As promised: ready within 60 s.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A running server. Dropped: killed.
+pub(crate) struct Server {
+    process: Child,
+    /// The server itself, where a tracer was started around it.
+    id: String,
+    /// Where its API is.
+    pub(crate) url: String,
+    /// Reads everything.
+    pub(crate) admin_token: String,
+    /// Writes.
+    pub(crate) write_key: String,
+}
+
+/// libchdb as the binary would find it for the person who runs the tests.
+fn libchdb() -> PathBuf {
+    let named = std::env::var_os("HINDSIGHT_LIBCHDB").map(PathBuf::from);
+    let place = named.unwrap_or_else(|| {
+        let home = std::env::var_os("HOME").unwrap_or_default();
+        let cache = std::env::var_os("HINDSIGHT_CACHE")
+            .map_or_else(|| Path::new(&home).join(".cache/hindsight"), PathBuf::from);
+        cache.join("libchdb/package/libchdb.so")
+    });
+    assert!(
+        place.is_file(),
+        "{} is missing: run `make libchdb` first",
+        place.display()
+    );
+    place
+}
+
+/// The command that starts a server on this folder; its log is appended to `D/../server.log`.
+pub(crate) fn command(program: &[&str], data: &Path) -> Command {
+    let mut words = program.to_vec();
+    words.push(env!("CARGO_BIN_EXE_hindsight"));
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(data.with_extension("log"))
+        .unwrap();
+    let mut command = Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(data)
+        .arg("--libchdb")
+        .arg(libchdb())
+        .env_remove("HINDSIGHT_CONFIG")
+        .env("RUST_LOG", "info,tantivy=warn")
+        .stdout(Stdio::null())
+        .stderr(log);
+    command
+}
+
+/// Starts one and waits until it is ready.
+pub(crate) async fn start(mut command: Command, data: &Path) -> Server {
+    let credentials = data.join("credentials.json");
+    let before = std::fs::read_to_string(&credentials).unwrap_or_default();
+    let mut process = command.spawn().unwrap();
+    let started = Instant::now();
+    loop {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let log = data.with_extension("log");
+        assert!(
+            process.try_wait().unwrap().is_none(),
+            "the server ended; see {}",
+            log.display()
+        );
+        assert!(
+            started.elapsed() < READY_WITHIN,
+            "not ready in time; see {}",
+            log.display()
+        );
+        let text = std::fs::read_to_string(&credentials).unwrap_or_default();
+        let Ok(known) = serde_json::from_str::<Value>(&text) else {
+            continue;
+        };
+        let url = known["url"].as_str().unwrap().to_string();
+        // The addresses of the last start are still there until this one has its own.
+        let fresh = text != before || started.elapsed() > Duration::from_secs(2);
+        let ready = async {
+            reqwest::get(format!("{url}/health/ready"))
+                .await
+                .is_ok_and(|r| r.status().is_success())
+        };
+        if fresh && ready.await {
+            let word = |name: &str| known[name].as_str().unwrap().to_string();
+            let id = std::fs::read_to_string(data.join("lock")).unwrap();
+            return Server {
+                id,
+                process,
+                admin_token: word("admin_token"),
+                write_key: word("write_key"),
+                url,
+            };
+        }
+    }
+}
+
+impl Server {
+    /// kill -9 of the whole process.
+    pub(crate) fn kill(&mut self) {
+        signal("-KILL", &self.id);
+        self.process.wait().unwrap();
+    }
+
+    /// kill -9 of the ClickHouse child alone; says whether there was one.
+    pub(crate) fn kill_clickhouse(&self) -> bool {
+        // A child is listed under the thread that made it.
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.id)).unwrap();
+        let children: String = threads
+            .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok())
+            .collect();
+        children
+            .split_ascii_whitespace()
+            .next()
+            .is_some_and(|child| signal("-KILL", child))
+    }
+
+    /// SIGTERM, and the exit code of the drained process.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        signal("-TERM", &self.id);
+        self.process.wait().unwrap().code()
+    }
+
+    /// A GET with the admin token; anything but 200 is `Err` with the status and body.
+    pub(crate) async fn get(&self, path: &str) -> Result<String, String> {
+        let request = reqwest::Client::new().get(format!("{}{path}", self.url));
+        self.ask(request).await
+    }
+
+    /// A statement to `/v1/sql`; the answer is TSV.
+    pub(crate) async fn sql(&self, statement: &str) -> Result<String, String> {
+        let request = reqwest::Client::new().post(format!("{}/v1/sql", self.url));
+        self.ask(request.body(format!("{statement} FORMAT TSV"))).await
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<String, String> {
+        let answer = request
+            .bearer_auth(&self.admin_token)
+            .send()
+            .await
+            .map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| error.to_string())?;
+        if status.is_success() {
+            Ok(text)
+        } else {
+            Err(format!("{status} {text}"))
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.kill();
+        }
+    }
+}
+
+fn signal(which: &str, process: &str) -> bool {
+    Command::new("kill")
+        .args([which, process])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
