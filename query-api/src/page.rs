@@ -32,7 +32,10 @@ pub(crate) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {
     if (1..=MAX_LIMIT).contains(&limit) {
         Ok(limit)
     } else {
-        Err(ApiError::new(Reason::BadParameter, format!("limit {limit} is not within 1 to {MAX_LIMIT}")))
+        Err(ApiError::new(
+            Reason::BadParameter,
+            format!("limit {limit} is not within 1 to {MAX_LIMIT}"),
+        ))
     }
 }
 
@@ -55,7 +58,11 @@ fn digest(query: &str) -> u64 {
 impl Cursor {
     /// Behind this row of this query.
     pub(crate) fn behind(query: &str, value: i64, id: impl ToString) -> Self {
-        Self { query: digest(query), value, id: id.to_string() }
+        Self {
+            query: digest(query),
+            value,
+            id: id.to_string(),
+        }
     }
 
     /// The text for `next`.
@@ -65,11 +72,18 @@ impl Cursor {
 
     /// Reads `cursor=`, which must be of this query.
     pub(crate) fn decode(text: &str, query: &str) -> Result<Self, ApiError> {
-        let cursor: Option<Self> =
-            URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        cursor.filter(|cursor| cursor.query == digest(query)).ok_or_else(|| {
-            ApiError::new(Reason::CursorMismatch, "use `next` of an answer to the same query, or leave cursor away")
-        })
+        let cursor: Option<Self> = URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        cursor
+            .filter(|cursor| cursor.query == digest(query))
+            .ok_or_else(|| {
+                ApiError::new(
+                    Reason::CursorMismatch,
+                    "use `next` of an answer to the same query, or leave cursor away",
+                )
+            })
     }
 }
 
@@ -81,7 +95,10 @@ mod tests {
     fn a_cursor_belongs_to_its_query() {
         let cursor = Cursor::behind("a", 7, "x");
         assert_eq!(Cursor::decode(&cursor.encode(), "a").unwrap(), cursor);
-        assert_eq!(Cursor::decode(&cursor.encode(), "b").unwrap_err().reason(), Reason::CursorMismatch);
+        assert_eq!(
+            Cursor::decode(&cursor.encode(), "b").unwrap_err().reason(),
+            Reason::CursorMismatch
+        );
         assert!(Cursor::decode("nonsense", "a").is_err());
     }
 }

@@ -8,6 +8,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hindsight_engines::analytics::QueryError;
+use hindsight_engines::replay::ReplayError;
 use hindsight_engines::search::SearchError;
 use hindsight_schemas::reason::{Reason, Retry};
 use serde::Serialize;
@@ -19,7 +20,7 @@ const RETRY_AFTER_S: u64 = 2;
 /// The body of every refusal.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// A URI reference that names the kind: `about:blank#<reason>`.
+    /// A URI reference that names the kind: `urn:hindsight:reason:<reason>`.
     #[serde(rename = "type")]
     kind: String,
     /// A short title, in English and Chinese.
@@ -54,12 +55,20 @@ pub struct ApiError {
 impl ApiError {
     /// A refusal for this reason; `detail` says what to do.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), position: None, hint: None }
+        Self {
+            reason,
+            detail: detail.into(),
+            position: None,
+            hint: None,
+        }
     }
 
     /// Nothing has this id.
     pub fn not_found(what: &str, id: impl std::fmt::Display) -> Self {
-        Self::new(Reason::NotFound, format!("there is no {what} {id} in your projects"))
+        Self::new(
+            Reason::NotFound,
+            format!("there is no {what} {id} in your projects"),
+        )
     }
 
     /// Names the place in the text that was sent.
@@ -81,7 +90,10 @@ impl From<QueryError> for ApiError {
         tracing::warn!(%error, "analytics query failed");
         match error {
             QueryError::Unavailable(_) => Self::new(Reason::EngineAway, "clickhouse is away; try again"),
-            _ => Self::new(Reason::Internal, "the analytics engine failed; the server's log says how"),
+            _ => Self::new(
+                Reason::Internal,
+                "the analytics engine failed; the server's log says how",
+            ),
         }
     }
 }
@@ -92,6 +104,21 @@ impl From<SearchError> for ApiError {
     }
 }
 
+impl From<ReplayError> for ApiError {
+    fn from(error: ReplayError) -> Self {
+        tracing::warn!(%error, "replay can't be read");
+        match error {
+            ReplayError::Index(QueryError::Unavailable(_)) => {
+                Self::new(Reason::EngineAway, "clickhouse is away; try again")
+            }
+            _ => Self::new(
+                Reason::Internal,
+                "the replay can't be read; the server's log says why",
+            ),
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let reason = self.reason;
@@ -99,7 +126,7 @@ impl IntoResponse for ApiError {
         let status = StatusCode::from_u16(reason.status()).expect("reasons have statuses of HTTP");
         let retry = reason.retry() == Retry::Later;
         let problem = Problem {
-            kind: format!("about:blank#{}", reason.as_str()),
+            kind: format!("urn:hindsight:reason:{}", reason.as_str()),
             title: format!("{} / {}", reason.title_en(), reason.title_zh()),
             status: reason.status(),
             detail: self.detail,
@@ -109,9 +136,13 @@ impl IntoResponse for ApiError {
             hint: self.hint,
         };
         let mut response = (status, Json(problem)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if retry {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
         response
     }

@@ -9,7 +9,9 @@ pub(crate) fn micros(name: &str, text: &str) -> Result<i64, ApiError> {
     if let Ok(unix_ms) = text.parse::<i64>() {
         return unix_ms.checked_mul(1000).ok_or_else(|| refused(name, text));
     }
-    text.parse::<jiff::Timestamp>().map(|time| time.as_microsecond()).map_err(|_| refused(name, text))
+    text.parse::<jiff::Timestamp>()
+        .map(|time| time.as_microsecond())
+        .map_err(|_| refused(name, text))
 }
 
 /// The same in milliseconds.
@@ -31,7 +33,10 @@ mod tests {
     #[test]
     fn both_forms_are_read() {
         assert_eq!(micros("from", "1700000000123").unwrap(), 1_700_000_000_123_000);
-        assert_eq!(micros("from", "2023-11-14T22:13:20.123456Z").unwrap(), 1_700_000_000_123_456);
+        assert_eq!(
+            micros("from", "2023-11-14T22:13:20.123456Z").unwrap(),
+            1_700_000_000_123_456
+        );
         assert_eq!(millis("from", "1970-01-01T00:00:00+00:00").unwrap(), 0);
         assert!(micros("from", "yesterday").is_err());
         assert!(micros("from", "9223372036854775807").is_err());

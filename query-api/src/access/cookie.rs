@@ -21,7 +21,8 @@ pub(super) struct Signer(Hmac<Sha256>);
 
 impl Signer {
     pub(super) fn new(admin_token: &str) -> Self {
-        let mut mac = Hmac::<Sha256>::new_from_slice(admin_token.as_bytes()).expect("a key of any length is taken");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(admin_token.as_bytes()).expect("a key of any length is taken");
         mac.update(b"hindsight console cookie\n");
         Self(mac)
     }
@@ -48,7 +49,10 @@ impl Signer {
     }
 
     pub(super) fn admits(&self, headers: &HeaderMap) -> bool {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let cookies = headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
         cookies
             .flat_map(|value| value.split(';'))
             .filter_map(|pair| pair.trim().strip_prefix(NAME)?.strip_prefix('='))
@@ -67,14 +71,19 @@ impl Signer {
 }
 
 fn now_s() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
     }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -92,7 +101,10 @@ mod tests {
         let pair = set.split(';').next().unwrap();
         assert!(signer.admits(&headers(&format!("other=1; {pair}"))));
         assert!(!Signer::new("another").admits(&headers(pair)));
-        assert!(!signer.admits(&headers(&pair.replace("=1", "=2"))), "the end is signed");
+        assert!(
+            !signer.admits(&headers(&pair.replace("=1", "=2"))),
+            "the end is signed"
+        );
         assert!(!signer.admits(&headers(&format!("{NAME}=nonsense"))));
     }
 }

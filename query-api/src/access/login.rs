@@ -12,8 +12,8 @@ use hindsight_schemas::reason::Reason;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::cookie::Signer;
 use super::Caller;
+use super::cookie::Signer;
 use crate::Reader;
 use crate::problem::ApiError;
 
@@ -43,18 +43,31 @@ pub(crate) async fn login(
     State(reader): State<Arc<Reader>>,
     body: Result<Json<Login>, JsonRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let Json(login) =
-        body.map_err(|error| ApiError::new(Reason::MalformedRequest, format!("send {{\"token\": ...}}: {error}")))?;
+    let Json(login) = body.map_err(|error| {
+        ApiError::new(
+            Reason::MalformedRequest,
+            format!("send {{\"token\": ...}}: {error}"),
+        )
+    })?;
     if !reader.access.admits(login.token.trim()) {
-        return Err(ApiError::new(Reason::UnknownKey, "this is not the admin token of credentials.json"));
+        return Err(ApiError::new(
+            Reason::UnknownKey,
+            "this is not the admin token of credentials.json",
+        ));
     }
-    Ok((StatusCode::NO_CONTENT, AppendHeaders([(SET_COOKIE, reader.access.cookies.set())])))
+    Ok((
+        StatusCode::NO_CONTENT,
+        AppendHeaders([(SET_COOKIE, reader.access.cookies.set())]),
+    ))
 }
 
 /// Signs out: clears the console's cookie.
 #[utoipa::path(post, path = "/v1/logout", tag = "access", responses((status = 204, description = "the cookie is gone")))]
 pub(crate) async fn logout() -> impl IntoResponse {
-    (StatusCode::NO_CONTENT, AppendHeaders([(SET_COOKIE, Signer::clear())]))
+    (
+        StatusCode::NO_CONTENT,
+        AppendHeaders([(SET_COOKIE, Signer::clear())]),
+    )
 }
 
 /// Says who is signed in.

@@ -7,8 +7,8 @@
 //! constant time, as hashes.
 
 mod cookie;
-mod login;
-mod tickets;
+pub(crate) mod login;
+pub(crate) mod tickets;
 
 use std::sync::Arc;
 
@@ -23,8 +23,7 @@ use serde::Deserialize;
 use crate::Reader;
 use crate::problem::ApiError;
 
-pub(crate) use login::{login, logout, me};
-pub(crate) use tickets::{Tickets, ticket};
+use tickets::Tickets;
 
 /// The secrets that open the read side, and what they open.
 #[derive(Debug)]
@@ -70,9 +69,12 @@ impl Caller {
             return Ok(self.projects.clone());
         };
         let found = self.projects.iter().find(|project| project.as_str() == named);
-        found
-            .map(|project| vec![project.clone()])
-            .ok_or_else(|| ApiError::new(Reason::Forbidden, format!("project {named:?} is not one of yours")))
+        found.map(|project| vec![project.clone()]).ok_or_else(|| {
+            ApiError::new(
+                Reason::Forbidden,
+                format!("project {named:?} is not one of yours"),
+            )
+        })
     }
 }
 
@@ -92,7 +94,9 @@ impl FromRequestParts<Arc<Reader>> for Caller {
             .and_then(|value| value.to_str().ok())
             .and_then(|value| value.strip_prefix("Bearer "));
         let by_ticket = || {
-            let Ok(Query(TicketParam { ticket: Some(ticket) })) = Query::<TicketParam>::try_from_uri(&parts.uri) else {
+            let Ok(Query(TicketParam { ticket: Some(ticket) })) =
+                Query::<TicketParam>::try_from_uri(&parts.uri)
+            else {
                 return false;
             };
             access.tickets.redeem(&ticket)
@@ -101,7 +105,9 @@ impl FromRequestParts<Arc<Reader>> for Caller {
             || access.cookies.admits(&parts.headers)
             || by_ticket();
         if known {
-            Ok(Self { projects: access.projects.clone() })
+            Ok(Self {
+                projects: access.projects.clone(),
+            })
         } else {
             Err(ApiError::new(
                 Reason::UnknownKey,

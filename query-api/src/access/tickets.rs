@@ -41,7 +41,8 @@ impl Tickets {
         let Some(at) = open.iter().position(|(known, _)| *known == ticket) else {
             return false;
         };
-        open.remove(at).is_some_and(|(_, made)| made.elapsed() <= LIFETIME)
+        open.remove(at)
+            .is_some_and(|(_, made)| made.elapsed() <= LIFETIME)
     }
 }
 
@@ -57,7 +58,10 @@ pub(crate) struct Ticket {
 /// Makes a ticket for one call that can't set headers.
 #[utoipa::path(post, path = "/v1/tickets", tag = "access", responses((status = 200, body = Ticket), (status = 401, body = crate::problem::Problem)))]
 pub(crate) async fn ticket(State(reader): State<Arc<Reader>>, _caller: Caller) -> Json<Ticket> {
-    Json(Ticket { ticket: reader.access.tickets.issue(), expires_in_ms: LIFETIME.as_millis() as u64 })
+    Json(Ticket {
+        ticket: reader.access.tickets.issue(),
+        expires_in_ms: LIFETIME.as_millis() as u64,
+    })
 }
 
 #[cfg(test)]

@@ -76,7 +76,10 @@ impl Sort {
         let text = text.unwrap_or("-started_at");
         let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
         let column = SORTS.iter().find(|column| **column == name).ok_or_else(|| {
-            ApiError::new(Reason::BadParameter, format!("sort={text:?}: sort by {}", SORTS.join(", ")))
+            ApiError::new(
+                Reason::BadParameter,
+                format!("sort={text:?}: sort by {}", SORTS.join(", ")),
+            )
         })?;
         Ok(Self { column, descending })
     }
@@ -127,22 +130,48 @@ fn listed(name: &str, text: &str, known: &[&str]) -> Result<Vec<String>, ApiErro
 }
 
 fn conditions(filter: &Filter, projects: &[ProjectId]) -> Result<Conditions, ApiError> {
-    let mut all = Conditions { texts: Vec::new(), params: Vec::new() };
-    all.add("project IN {projects:Array(String)}", "projects", project_names(projects).as_slice());
+    let mut all = Conditions {
+        texts: Vec::new(),
+        params: Vec::new(),
+    };
+    all.add(
+        "project IN {projects:Array(String)}",
+        "projects",
+        project_names(projects).as_slice(),
+    );
     if let Some(from) = &filter.from {
-        all.add("last_at >= {from:DateTime64(3, 'UTC')}", "from", Millis(millis("from", from)?));
+        all.add(
+            "last_at >= {from:DateTime64(3, 'UTC')}",
+            "from",
+            Millis(millis("from", from)?),
+        );
     }
     if let Some(to) = &filter.to {
-        all.add("started_at < {to:DateTime64(3, 'UTC')}", "to", Millis(millis("to", to)?));
+        all.add(
+            "started_at < {to:DateTime64(3, 'UTC')}",
+            "to",
+            Millis(millis("to", to)?),
+        );
     }
     if let Some(user) = &filter.user {
-        all.add("(user_id = {user:String} OR user_name = {user:String})", "user", user);
+        all.add(
+            "(user_id = {user:String} OR user_name = {user:String})",
+            "user",
+            user,
+        );
     }
     if let Some(reference) = &filter.reference {
         let (kind, id) = reference.split_once(':').ok_or_else(|| {
-            ApiError::new(Reason::BadParameter, format!("reference={reference:?} is not type:id"))
+            ApiError::new(
+                Reason::BadParameter,
+                format!("reference={reference:?} is not type:id"),
+            )
         })?;
-        all.add("arrayExists(r -> r.1 = {kind:String} AND r.2 = {ref:String}, references)", "kind", kind);
+        all.add(
+            "arrayExists(r -> r.1 = {kind:String} AND r.2 = {ref:String}, references)",
+            "kind",
+            kind,
+        );
         all.params.push(("ref", id.into()));
     }
     if let Some(url) = &filter.url {
@@ -161,7 +190,11 @@ fn conditions(filter: &Filter, projects: &[ProjectId]) -> Result<Conditions, Api
     }
     if let Some(has) = &filter.has {
         for word in listed("has", has, &["error", "rage_click"])? {
-            all.texts.push(if word == "error" { "errors > 0" } else { "rage_clicks > 0" });
+            all.texts.push(if word == "error" {
+                "errors > 0"
+            } else {
+                "rage_clicks > 0"
+            });
         }
     }
     if let Some(state) = &filter.state {
@@ -207,8 +240,13 @@ pub(crate) async fn list(
     if let Some(cursor) = &filter.cursor {
         let cursor = Cursor::decode(cursor, &question)?;
         let beyond = if sort.descending { '<' } else { '>' };
-        texts.push(format!("({}, session_id) {beyond} ({{value:Int64}}, {{id:UUID}})", sort.expression()));
-        conditions.params.extend([("value", cursor.value.into()), ("id", cursor.id.into())]);
+        texts.push(format!(
+            "({}, session_id) {beyond} ({{value:Int64}}, {{id:UUID}})",
+            sort.expression()
+        ));
+        conditions
+            .params
+            .extend([("value", cursor.value.into()), ("id", cursor.id.into())]);
     }
     let direction = if sort.descending { "DESC" } else { "ASC" };
     let sql = format!(

@@ -1,8 +1,8 @@
 //! Sessions: the list with its filters, one of them, and the case of a reference.
 
-mod case;
+pub(crate) mod case;
 mod facts;
-mod list;
+pub(crate) mod list;
 
 use std::sync::Arc;
 
@@ -14,9 +14,7 @@ use hindsight_schemas::reason::Reason;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-pub(crate) use case::case;
 pub(crate) use facts::SessionFacts;
-pub(crate) use list::list;
 
 use crate::Reader;
 use crate::access::Caller;
@@ -31,7 +29,8 @@ pub(crate) struct ProjectParam {
 
 /// A session id from a path.
 pub(crate) fn session_id(text: &str) -> Result<SessionId, ApiError> {
-    text.parse().map_err(|error| ApiError::new(Reason::NotSessionId, format!("{error}")))
+    text.parse()
+        .map_err(|error| ApiError::new(Reason::NotSessionId, format!("{error}")))
 }
 
 /// The facts of one session, from the one project that has it.
@@ -44,15 +43,19 @@ pub(crate) async fn find(
         "SELECT {} FROM hindsight.sessions WHERE session_id = {{session:UUID}} AND project IN {{projects:Array(String)}}",
         facts::COLUMNS
     );
-    let query =
-        Query::new(sql).param("session", session.uuid()).param("projects", project_names(projects).as_slice());
+    let query = Query::new(sql)
+        .param("session", session.uuid())
+        .param("projects", project_names(projects).as_slice());
     let mut found: Vec<SessionFacts> = query_rows(&*reader.analytics, query).await?;
     match found.len() {
         0 => Err(ApiError::not_found("session", session)),
         1 => Ok(found.remove(0)),
         _ => {
             let names: Vec<&str> = found.iter().map(|facts| facts.project.as_str()).collect();
-            Err(ApiError::new(Reason::Ambiguous, format!("say project= one of {}", names.join(", "))))
+            Err(ApiError::new(
+                Reason::Ambiguous,
+                format!("say project= one of {}", names.join(", ")),
+            ))
         }
     }
 }

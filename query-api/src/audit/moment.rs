@@ -1,0 +1,106 @@
+//! Which moment of a replay shows an audit event: the request with its trace id, else the clock.
+
+use std::collections::HashMap;
+
+use hindsight_engines::analytics::{Query, query_rows};
+use hindsight_engines::search::AuditHit;
+use hindsight_schemas::row_binary::Millis;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::view::{AuditView, Moment};
+use crate::Reader;
+use crate::problem::ApiError;
+
+#[derive(Deserialize)]
+struct Span {
+    project: String,
+    session_id: Uuid,
+    started_at: Millis,
+    last_at: Millis,
+}
+
+#[derive(Deserialize)]
+struct Traced {
+    session_id: Uuid,
+    trace: String,
+    tab: String,
+    at: Millis,
+}
+
+/// How far behind a session's last event an audit event may lie and still be shown by it.
+const SLACK_MS: i64 = 60_000;
+
+/// The events of a page, each with its moment.
+pub(crate) async fn with_moments(reader: &Reader, hits: Vec<AuditHit>) -> Result<Vec<AuditView>, ApiError> {
+    let views = hits
+        .into_iter()
+        .map(AuditView::of)
+        .collect::<Result<Vec<_>, _>>()?;
+    let sessions: Vec<Uuid> = views
+        .iter()
+        .filter_map(AuditView::session)
+        .map(|session| session.uuid())
+        .collect();
+    if sessions.is_empty() {
+        return Ok(views);
+    }
+    let spans = spans(reader, &sessions).await?;
+    let traced = traced(reader, &sessions).await?;
+    let placed = views.into_iter().map(|view| {
+        let moment = moment(&view, &spans, &traced);
+        view.with_moment(moment)
+    });
+    Ok(placed.collect())
+}
+
+fn moment(
+    view: &AuditView,
+    spans: &HashMap<(String, Uuid), Span>,
+    traced: &HashMap<(Uuid, String), Traced>,
+) -> Option<Moment> {
+    let session_id = view.session()?;
+    let span = spans.get(&(view.project.clone(), session_id.uuid()))?;
+    let trace = view
+        .text("trace_id")
+        .and_then(|trace| traced.get(&(session_id.uuid(), trace)));
+    if let Some(request) = trace {
+        let offset_ms = request.at.0 - span.started_at.0;
+        return Some(Moment {
+            session_id,
+            tab: Some(request.tab.clone()),
+            offset_ms,
+            matched: "trace",
+        });
+    }
+    let at_ms = view.occurred_at_us.div_euclid(1000);
+    let shown = (span.started_at.0..=span.last_at.0 + SLACK_MS).contains(&at_ms);
+    let offset_ms = (at_ms - span.started_at.0).min(span.last_at.0 - span.started_at.0);
+    shown.then(|| Moment {
+        session_id,
+        tab: view.text("tab"),
+        offset_ms,
+        matched: "clock",
+    })
+}
+
+async fn spans(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(String, Uuid), Span>, ApiError> {
+    let sql = "SELECT project, session_id, started_at, last_at FROM hindsight.sessions \
+               WHERE session_id IN {sessions:Array(UUID)}";
+    let rows: Vec<Span> = query_rows(&*reader.analytics, Query::new(sql).param("sessions", sessions)).await?;
+    Ok(rows
+        .into_iter()
+        .map(|span| ((span.project.clone(), span.session_id), span))
+        .collect())
+}
+
+async fn traced(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(Uuid, String), Traced>, ApiError> {
+    let sql = "SELECT session_id, JSONExtractString(properties, 'trace_id') AS trace, tab, at FROM hindsight.events \
+               WHERE session_id IN {sessions:Array(UUID)} AND kind = 'network' AND trace != ''";
+    let rows: Vec<Traced> =
+        query_rows(&*reader.analytics, Query::new(sql).param("sessions", sessions)).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.session_id, row.trace.clone()), row))
+        .collect())
+}

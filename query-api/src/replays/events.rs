@@ -1,0 +1,116 @@
+//! `GET /v1/replays/{session_id}/events`: JSON lines, each event just as sent.
+//!
+//! The body streams: one frame is in memory at a time, at the reader's pace. A frame that can't be read breaks the
+//! body off, so that a client sees that it was cut.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, Query as Params, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use hindsight_engines::segments::{Manifest, ReadError, SegmentStore, SentEvent, Window, read_events};
+use hindsight_schemas::ids::Tab;
+use hindsight_schemas::reason::Reason;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::replay;
+use crate::Reader;
+use crate::access::Caller;
+use crate::problem::ApiError;
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct EventsParams {
+    /// One of the caller's projects.
+    project: Option<String>,
+    /// The document load; needed where there are several.
+    tab: Option<String>,
+    /// From the last keyframe at or before this moment, Unix milliseconds.
+    from_ms: Option<i64>,
+    /// Events before this moment, Unix milliseconds.
+    to_ms: Option<i64>,
+    /// 1: {tab, seq, index, event} of all tabs.
+    envelope: Option<u8>,
+}
+
+/// The events of a session.
+#[utoipa::path(get, path = "/v1/replays/{session_id}/events", tag = "replays", params(("session_id" = String, Path), EventsParams), responses(
+    (status = 200, description = "JSON lines", content_type = "application/jsonl", body = String),
+    (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem),
+    (status = 403, body = crate::problem::Problem), (status = 404, body = crate::problem::Problem), (status = 422, body = crate::problem::Problem)))]
+pub(crate) async fn events(
+    State(reader): State<Arc<Reader>>,
+    caller: Caller,
+    Path(session): Path<String>,
+    Params(params): Params<EventsParams>,
+) -> Result<Response, ApiError> {
+    let (_, manifest) = replay(&reader, &caller, params.project.as_deref(), &session).await?;
+    let window = Window {
+        from_ms: params.from_ms,
+        to_ms: params.to_ms,
+    };
+    let store = reader.replays.segments().clone();
+    let envelope = params.envelope == Some(1);
+    let tabs = tabs(&manifest, params.tab.as_deref(), envelope)?;
+    let lines: BoxStream<'static, Result<Bytes, ReadError>> = stream::iter(tabs)
+        .flat_map(move |tab| tab_lines(store.clone(), manifest.clone(), tab, window, envelope))
+        .boxed();
+    let logged = lines.inspect_err(|error| tracing::error!(%error, "replay can't be read to its end"));
+    Ok(([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(logged)).into_response())
+}
+
+fn tabs(manifest: &Manifest, asked: Option<&str>, all: bool) -> Result<Vec<Tab>, ApiError> {
+    let names = || {
+        manifest
+            .tabs
+            .iter()
+            .map(|tab| tab.tab.to_string())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match (asked, manifest.tabs.as_slice()) {
+        (Some(asked), tabs) => match tabs.iter().find(|tab| tab.tab.as_str() == asked) {
+            Some(tab) => Ok(vec![tab.tab.clone()]),
+            None => Err(ApiError::new(
+                Reason::NotFound,
+                format!("there is no tab {asked:?}; there are {}", names()),
+            )),
+        },
+        (None, tabs) if all || tabs.len() == 1 => Ok(tabs.iter().map(|tab| tab.tab.clone()).collect()),
+        (None, _) => Err(ApiError::new(
+            Reason::BadParameter,
+            format!("say tab= one of {}", names()),
+        )),
+    }
+}
+
+fn tab_lines(
+    store: Arc<dyn SegmentStore>,
+    manifest: Arc<Manifest>,
+    tab: Tab,
+    window: Window,
+    envelope: bool,
+) -> BoxStream<'static, Result<Bytes, ReadError>> {
+    let events = read_events(store, manifest, &tab, window);
+    events.map_ok(move |event| line(&tab, &event, envelope)).boxed()
+}
+
+fn line(tab: &Tab, event: &SentEvent, envelope: bool) -> Bytes {
+    let text = event.line();
+    let mut line = BytesMut::with_capacity(text.len() + 96);
+    if envelope {
+        // A tab has no character that JSON would escape (see Tab).
+        let head = format!(
+            "{{\"tab\":\"{tab}\",\"seq\":{},\"index\":{},\"event\":",
+            event.seq, event.index
+        );
+        line.put_slice(head.as_bytes());
+    }
+    line.put_slice(&text);
+    line.put_slice(if envelope { b"}\n" } else { b"\n" });
+    line.freeze()
+}

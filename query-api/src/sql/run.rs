@@ -1,0 +1,110 @@
+//! Runs an admitted statement and streams its result. Both doors come here.
+
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use hindsight_engines::analytics::{Param, Query, QueryError};
+use hindsight_schemas::ids::ProjectId;
+use hindsight_schemas::reason::Reason;
+
+use super::guard::{Refused, admit};
+use crate::Reader;
+use crate::problem::ApiError;
+
+/// Codes by which ClickHouse says that a limit was reached.
+const LIMIT_CODES: &[i32] = &[158, 159, 160, 241, 307, 396];
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        let reason = match &refused {
+            Refused::TooLong(_) => Reason::SqlLimit,
+            Refused::Syntax(_) => Reason::SqlError,
+            _ => Reason::SqlRefused,
+        };
+        Self::new(reason, refused.to_string())
+    }
+}
+
+/// What a caller sent.
+pub(super) struct Ask {
+    pub(super) text: String,
+    /// `param_<name>` values.
+    pub(super) params: Vec<(String, String)>,
+    /// Where the text names none.
+    pub(super) format: String,
+}
+
+/// The result of a statement, limited to these projects.
+pub(super) async fn run(reader: &Reader, projects: &[ProjectId], ask: Ask) -> Result<Response, ApiError> {
+    let admitted = admit(&ask.text, projects)?;
+    let format = admitted.format.unwrap_or(ask.format);
+    let query = reader
+        .sql_limits
+        .apply(Query::new(admitted.sql))
+        .format(format.clone());
+    let query = ask.params.into_iter().fold(query, |query, (name, value)| {
+        query.param(name, Param::from(value))
+    });
+    let _slot = reader
+        .sql_slots
+        .acquire()
+        .await
+        .map_err(|_| ApiError::new(Reason::Draining, "shutting down"))?;
+    let body = reader.analytics.stream(query).await.map_err(failed)?;
+    Ok((
+        [
+            (CONTENT_TYPE, media_type(&format)),
+            (
+                axum::http::HeaderName::from_static("x-clickhouse-format"),
+                format.as_str(),
+            ),
+        ],
+        Body::from_stream(body),
+    )
+        .into_response())
+}
+
+fn failed(error: QueryError) -> ApiError {
+    match error {
+        QueryError::Engine { code, message } if LIMIT_CODES.contains(&code) => {
+            ApiError::new(Reason::SqlLimit, message)
+        }
+        QueryError::Engine { message, .. } => ApiError::new(Reason::SqlError, message),
+        other => other.into(),
+    }
+}
+
+fn media_type(format: &str) -> &'static str {
+    match format {
+        "JSON" | "JSONCompact" | "JSONStrings" => "application/json",
+        "JSONEachRow" | "JSONCompactEachRow" => "application/x-ndjson",
+        "CSV" | "CSVWithNames" => "text/csv; charset=utf-8",
+        "TSV" | "TSVWithNames" | "TabSeparated" | "TabSeparatedWithNames" => {
+            "text/tab-separated-values; charset=utf-8"
+        }
+        "Parquet" => "application/vnd.apache.parquet",
+        "Arrow" => "application/vnd.apache.arrow.file",
+        "ArrowStream" => "application/vnd.apache.arrow.stream",
+        "Native" | "RowBinary" | "RowBinaryWithNames" | "RowBinaryWithNamesAndTypes" => {
+            "application/octet-stream"
+        }
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+/// The format that an `Accept` header asks for.
+pub(super) fn accepted_format(accept: &str) -> Option<&'static str> {
+    accept
+        .split(',')
+        .find_map(|range| match range.split(';').next()?.trim() {
+            "application/json" | "*/*" | "application/*" | "" => Some("JSON"),
+            "application/x-ndjson" | "application/jsonl" => Some("JSONEachRow"),
+            "text/csv" => Some("CSVWithNames"),
+            "text/tab-separated-values" => Some("TSVWithNames"),
+            "application/vnd.apache.parquet" => Some("Parquet"),
+            "application/vnd.apache.arrow.file" => Some("Arrow"),
+            "application/vnd.apache.arrow.stream" => Some("ArrowStream"),
+            "text/plain" | "text/*" => Some("PrettyCompact"),
+            _ => None,
+        })
+}
