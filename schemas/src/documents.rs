@@ -341,3 +341,151 @@ impl ActivityDocument {
 fn content_sha256(batch: &RecordingBatch) -> [u8; 32] {
     <[u8; 32]>::try_from(batch.content_sha256.as_slice()).unwrap_or_else(|_| sha256(&batch.content_sha256))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Actor, Operation, Origin, Outcome, Target};
+    use crate::ids::{LogId, Partition, Topic};
+    use crate::record::KeyKind;
+    use serde_json::{Map, json};
+    use uuid::Uuid;
+
+    fn event() -> AuditEvent {
+        AuditEvent {
+            id: AuditId::from_parts(1_795_305_600_000, [7; 10]),
+            project: "shop".parse().unwrap(),
+            source_id: "L-17".into(),
+            occurred_at: "2026-11-22T00:00:00.000000Z".into(),
+            received_at: "2026-11-22T00:00:01.000000Z".into(),
+            action: "Policy.Update".into(),
+            operation: Operation::Update,
+            actor: Actor {
+                kind: "user".into(),
+                id: "U-17".into(),
+                name: "Li".into(),
+                roles: vec!["Agent".into()],
+            },
+            targets: vec![Target {
+                kind: "policy".into(),
+                id: "P-9".into(),
+                name: "养老".into(),
+            }],
+            outcome: Outcome::Success,
+            error: None,
+            request: json!({"deep": [{"word": "haystack"}]}),
+            response: json!(null),
+            before: json!({"status": "draft"}),
+            after: json!({"status": "active"}),
+            measures: Map::new(),
+            origin: Origin {
+                ip: "::ffff:203.0.113.9".into(),
+                ..Origin::default()
+            },
+            session_id: None,
+            tab: None,
+            trace_id: None,
+            references: Vec::new(),
+            class: "audit".into(),
+            extra: Map::new(),
+        }
+    }
+
+    fn document(event: &AuditEvent) -> AuditDocument {
+        let record = AuditRecord {
+            project: event.project.clone(),
+            id: event.id,
+            source_id: event.source_id.clone(),
+            occurred_at_us: 1,
+            received_at_us: 2,
+            session_id: String::new(),
+            tab: String::new(),
+            trace_id: String::new(),
+            canonical: crate::canonical::canonical_bytes(event).unwrap(),
+            key_id: String::new(),
+            key_kind: KeyKind::Server,
+            retention_class: "audit".into(),
+            expires_at_s: 3,
+            rules_version: 0,
+            masked: Vec::new(),
+            source: String::new(),
+            device: String::new(),
+            clock_offset_ms: None,
+            encryption_key_id: String::new(),
+            encryption_suite: String::new(),
+        };
+        let partition = Partition {
+            topic: Topic::Audit,
+            partition: 0,
+        };
+        let position = Position {
+            log_id: LogId(Uuid::nil()),
+            partition,
+            offset: 4,
+        };
+        AuditDocument::new(record, position).unwrap()
+    }
+
+    #[test]
+    fn what_people_type_in_any_case_is_folded_and_ids_are_not() {
+        let document = document(&event());
+        assert_eq!(
+            (&*document.action, &*document.user_name, &*document.roles[0]),
+            ("policy.update", "li", "agent")
+        );
+        assert_eq!((&*document.user_id, &*document.source_id), ("U-17", "L-17"));
+        assert_eq!(document.target, ["P-9", "policy:P-9"]);
+        assert_eq!(
+            document.ip,
+            Some("203.0.113.9".parse().unwrap()),
+            "an IPv4 address has one form"
+        );
+        assert_eq!(
+            (document.was, document.now),
+            (vec!["status=draft".into()], vec!["status=active".into()])
+        );
+    }
+
+    #[test]
+    fn the_source_is_whole_and_the_text_is_bounded() {
+        let mut event = event();
+        event.before = json!({"note": "文".repeat(TEXT_BYTES)});
+        event.actor.id = "x".repeat(2 * KEYWORD_BYTES);
+        let document = document(&event);
+        assert_eq!(
+            serde_json::from_str::<AuditEvent>(&document.source).unwrap(),
+            event
+        );
+        assert_eq!(document.content_sha256, sha256(document.source.as_bytes()));
+        assert!(document.text.len() <= TEXT_BYTES && document.text.len() > TEXT_BYTES - 4);
+        assert!(document.text.starts_with("Policy.Update"));
+        assert_eq!(document.user_id.len(), KEYWORD_BYTES);
+        assert!(document.was[0].len() <= crate::patch::VALUE_BYTES + "note=".len());
+    }
+
+    #[test]
+    fn text_reaches_every_leaf() {
+        let document = document(&event());
+        for word in ["haystack", "deep", "养老", "draft", "active", "L-17"] {
+            assert!(document.text.lines().any(|line| line == word), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_other_words_is_no_address() {
+        let mut event = event();
+        event.origin.ip = "unknown".into();
+        let document = document(&event);
+        assert_eq!(document.ip, None);
+        assert!(document.text.contains("unknown"));
+    }
+
+    #[test]
+    fn texts_are_different_and_bounded() {
+        let mut texts = Texts::default();
+        ["a", " a ", "", "b"].into_iter().for_each(|text| texts.add(text));
+        assert_eq!(texts.as_slice(), ["a", "b"]);
+        (0..2 * ACTIVITY_TEXTS).for_each(|number| texts.add(&number.to_string()));
+        assert_eq!(texts.as_slice().len(), ACTIVITY_TEXTS);
+    }
+}

@@ -114,18 +114,38 @@ impl<'a> Parser<'a> {
         let piece = self
             .piece(&[':'])?
             .ok_or_else(|| self.error(Problem::TermMissing))?;
-        let query = if !piece.quoted && self.eat(':') {
-            let field = Field::named(&piece.text).ok_or_else(|| self.unknown_field(start, &piece.text))?;
-            Query::Field {
+        let query = match self.field_of(start, &piece)? {
+            Some(field) => Query::Field {
                 field,
                 any: value::values(self, field)?,
+            },
+            None => {
+                self.count_term()?;
+                Query::Text(self.words(start, piece)?)
             }
-        } else {
-            self.count_term()?;
-            Query::Text(self.words(start, piece)?)
         };
         self.end_of_term()?;
         Ok(query)
+    }
+
+    /// The field that a piece names, with its colon taken. A full-width colon, which input methods for Chinese
+    /// give, counts behind a field's name only: elsewhere it is part of the text.
+    fn field_of(&mut self, start: usize, piece: &Piece) -> Result<Option<Field>, SyntaxError> {
+        if piece.quoted {
+            return Ok(None);
+        }
+        if let Some((name, _)) = piece.text.split_once('：')
+            && let Some(field) = Field::named(name)
+        {
+            self.at = start + name.len() + '：'.len_utf8();
+            return Ok(Some(field));
+        }
+        if !self.eat(':') {
+            return Ok(None);
+        }
+        Field::named(&piece.text)
+            .map(Some)
+            .ok_or_else(|| self.unknown_field(start, &piece.text))
     }
 
     fn group(&mut self, depth: usize) -> Result<Query, SyntaxError> {

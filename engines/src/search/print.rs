@@ -94,10 +94,12 @@ fn times(out: &mut Formatter<'_>, from: Option<i64>, to: Option<i64>) -> fmt::Re
     }
 }
 
-/// A pair is always quoted as a whole, anything else where it has to be.
+/// A pair is always quoted as a whole, anything else where it has to be: a dot at an end could be taken for
+/// one of a range.
 fn value(out: &mut Formatter<'_>, field: Field, text: &str) -> fmt::Result {
     let plain = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.' | '/' | ':' | '@');
-    if field.kind() != Kind::Pair && !text.is_empty() && text.chars().all(plain) && !text.contains("..") {
+    let dotted = text.contains("..") || text.starts_with('.') || text.ends_with('.');
+    if field.kind() != Kind::Pair && !text.is_empty() && text.chars().all(plain) && !dotted {
         return out.write_str(text);
     }
     quoted(out, text)

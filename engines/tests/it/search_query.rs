@@ -138,6 +138,27 @@ fn a_day_is_that_of_the_zone() {
 }
 
 #[test]
+fn the_manual_names_every_field() {
+    let manual = include_str!("../../../docs/query-language.md");
+    for field in Field::ALL {
+        assert!(
+            manual.contains(&format!("| `{}` |", field.name())),
+            "{} is missing",
+            field.name()
+        );
+    }
+    let examples = manual
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .collect::<Vec<_>>();
+    assert!(examples.len() > 5);
+    for example in examples {
+        let (query, _) = example.split_once("  ").unwrap_or((example, ""));
+        parse(query, &TimeZone::UTC).unwrap_or_else(|error| panic!("{query}: {error}"));
+    }
+}
+
+#[test]
 fn every_case_of_the_corpus_prints_as_itself() {
     for case in CASES {
         let tree = parse(case.query, &TimeZone::UTC).unwrap();

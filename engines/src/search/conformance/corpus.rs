@@ -204,6 +204,9 @@ cases! {
     "policy.update" => "a";
     "update" => "a";
     "O-3" => "bc";
+    "加急订单，当天" => "d";
+    "action：下单" => "d";
+    "订单：当天" => "d";
     "\"quarterly report\"" => "f";
     "\"report final v2\"" => "f";
     "\"(final)\"" => "f";
