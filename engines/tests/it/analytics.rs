@@ -3,5 +3,7 @@
 //! One child process serves the checks that only read and write; those that kill it have one each.
 
 mod child;
+mod clients;
 mod conformance;
 mod crash;
+mod parent;
