@@ -58,7 +58,7 @@ impl Access {
 
 /// A signed-in caller.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub(crate) struct Caller {
     projects: Vec<ProjectId>,
 }
 

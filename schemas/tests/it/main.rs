@@ -1,0 +1,3 @@
+//! What the project says of itself is true.
+
+mod documents;
