@@ -69,6 +69,11 @@ impl Reservation {
         Ok(())
     }
 
+    /// What it covers.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.permit.num_permits() * UNIT
+    }
+
     /// Gives back what is over this many bytes.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let over = self.permit.num_permits().saturating_sub(units(bytes) as usize);

@@ -77,29 +77,37 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     })
 }
 
-/// Inflates a body and gives the plain bytes to `use_plain`. `reservation` already covers `covered` bytes.
+/// Inflates a body and gives the plain bytes to `use_plain`, with the reservation, which covers both. Afterwards it
+/// covers the packed body and its record as before, save for what `use_plain` added.
 pub(crate) fn with_plain<T>(
     codec: Codec,
     packed: &[u8],
     most: usize,
     reservation: &mut Reservation,
-    use_plain: impl FnOnce(&[u8]) -> T,
+    use_plain: impl FnOnce(&[u8], &mut Reservation) -> T,
 ) -> Result<T, Refusal> {
     let covered = 2 * packed.len();
     if codec == Codec::Identity {
         if packed.starts_with(GZIP_MAGIC) || packed.starts_with(ZSTD_MAGIC) {
             return Err(bad_encoding(codec));
         }
-        return Ok(use_plain(packed));
+        return Ok(use_plain(packed, reservation));
     }
     BUFFER.with_borrow_mut(|buffer| {
         buffer.clear();
-        let mut cover = |bytes: usize| reservation.cover(covered + bytes);
-        let result = inflate(codec, packed, most, buffer, &mut cover).map(|()| use_plain(buffer));
+        let inflated = inflate(codec, packed, most, buffer, &mut |bytes| {
+            reservation.cover(covered + bytes)
+        });
+        let result = inflated.map(|()| {
+            let held = reservation.held_bytes();
+            let result = use_plain(buffer, reservation);
+            let added = reservation.held_bytes().saturating_sub(held);
+            reservation.shrink_to(covered + added);
+            result
+        });
         if buffer.capacity() > KEPT_BYTES {
             *buffer = Vec::new();
         }
-        reservation.shrink_to(covered);
         result
     })
 }

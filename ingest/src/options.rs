@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
+/// What normalising and stamping may add to one audit event.
+pub(crate) const STAMPS_BYTES: usize = KIB;
+
 /// Bounds that senders see: told by `GET /v1/config` and named in errors as `limits.<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -69,7 +72,7 @@ pub struct EdgeOptions {
     pub limits: Limits,
     /// Rate of each project.
     pub rate: Rate,
-    /// The edge's share of the process' byte budget: bodies, inflated bodies and records in flight. Default 128 MiB.
+    /// The edge's share of the process' byte budget: bodies, inflated bodies and records in flight. Default 160 MiB.
     pub budget_bytes: usize,
     /// How long a request waits for a share of the budget before 503 `overloaded`. Default 2 s.
     pub admission_wait_ms: u64,
@@ -90,7 +93,7 @@ impl Default for EdgeOptions {
         Self {
             limits: Limits::default(),
             rate: Rate::default(),
-            budget_bytes: 128 * MIB,
+            budget_bytes: 160 * MIB,
             admission_wait_ms: 2_000,
             body_wait_ms: 20_000,
             append_wait_ms: 10_000,
@@ -173,9 +176,11 @@ impl EdgeOptions {
         }
     }
 
-    /// What one request may hold at most: its body, the record made of it, the inflated body.
+    /// What one request may hold at most: its body, the inflated body, the records made of it (of audit events, about
+    /// as much again and what the stamps of [`Limits::audit_events`] take).
     pub(crate) fn largest_request_bytes(&self) -> usize {
-        2 * self.limits.record_bytes + self.limits.inflated_bytes
+        let stamps = self.limits.audit_events * STAMPS_BYTES;
+        2 * self.limits.record_bytes + 2 * self.limits.inflated_bytes + stamps
     }
 
     pub(crate) fn admission_wait(&self) -> Duration {

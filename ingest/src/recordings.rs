@@ -256,7 +256,7 @@ struct Checked {
 }
 
 fn check(mut body: body::Received, codec: Codec, most: usize) -> Result<Checked, Refusal> {
-    let (raw_bytes, scanned) = with_plain(codec, &body.bytes, most, &mut body.reservation, |plain| {
+    let (raw_bytes, scanned) = with_plain(codec, &body.bytes, most, &mut body.reservation, |plain, _| {
         (plain.len(), scan(plain))
     })?;
     Ok(Checked {

@@ -7,6 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use hindsight_engines::log::NewRecord;
+use hindsight_policy::Key;
 use hindsight_schemas::ids::Topic;
 use hindsight_schemas::record::{Codec, KeyKind, Record};
 use http::request::Parts;
@@ -16,13 +17,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::fields::FieldFault;
 use super::normalise::{Call, Normal, normalise};
-use super::split::{Items, split};
+use super::split::{object, split};
+use crate::admission::Reservation;
 use crate::answer::{count_refused, language};
 use crate::append::{Stamped, append, encode};
 use crate::authorize::{Caller, Door, authorize};
 use crate::body;
 use crate::edge::Edge;
 use crate::inflate::{codec, off_thread, with_plain};
+use crate::options::STAMPS_BYTES;
 use crate::refusal::{ItemFault, Problem, ProblemItem, Refusal};
 use crate::stamp::{Received, record_headers};
 
@@ -93,29 +96,20 @@ pub(crate) async fn post(
         }
     };
     let packed = body::read(&edge, &parts.headers, body).await?;
-    let (codec, limits) = (asked.codec, edge.options.limits.clone());
-    let split = off_thread(packed.bytes.len(), move || {
-        let mut body = packed;
-        let (most, most_events) = (limits.inflated_bytes, limits.audit_events);
-        let (bytes, items) = with_plain(codec, &body.bytes, most, &mut body.reservation, |plain| {
-            (plain.len(), split(plain, most_events))
-        })?;
-        // Trees take several times the text; they are held until the records are made.
-        body.reservation.cover(4 * bytes)?;
-        Ok((bytes, items, body.reservation))
-    });
-    let (bytes, items, _held) = split.await?;
     let served = asked.caller.served;
-    served.buckets.take(items.as_ref().map_or(0, Vec::len), bytes);
-    let call = Call {
-        project: &served.project,
-        zone: &served.zone,
-        key: asked.caller.key,
-        idempotency_key: asked.idempotency_key.as_deref(),
-        received,
-        most_bytes: edge.options.limits.audit_event_bytes,
+    let (work, headers) = (edge.clone(), parts.headers.clone());
+    let sender = Sender {
+        key: asked.caller.key.clone(),
+        codec: asked.codec,
+        idempotency_key: asked.idempotency_key,
     };
-    let made = make(&edge, items?, &call, &parts.headers)?;
+    let unpacking = off_thread(packed.bytes.len(), move || {
+        unpack(&work, &headers, &sender, packed, received)
+    });
+    let (made, _held) = unpacking.await?;
+    served
+        .buckets
+        .take(made.ids.len() + made.faults.len(), made.raw_bytes);
     if !asked.skip && !made.faults.is_empty() {
         return Err(refuse_call(made));
     }
@@ -187,39 +181,90 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     }
 }
 
+/// Who sends and how, for work on another thread.
+struct Sender {
+    key: Key,
+    codec: Codec,
+    idempotency_key: Option<String>,
+}
+
 /// What a call came to.
 struct Made {
     records: Vec<NewRecord>,
     ids: Vec<String>,
     faults: Vec<ItemFault>,
+    raw_bytes: usize,
 }
 
-fn make(edge: &Edge, items: Items, call: &Call<'_>, headers: &HeaderMap) -> Result<Made, Refusal> {
+/// Inflates a body and makes its records; the reservation covers them until the log has answered.
+fn unpack(
+    edge: &Edge,
+    headers: &HeaderMap,
+    sender: &Sender,
+    mut body: body::Received,
+    received: Received,
+) -> Result<(Made, Reservation), Refusal> {
+    let served = edge.served(&sender.key.project);
+    let call = Call {
+        project: &served.project,
+        zone: &served.zone,
+        key: &sender.key,
+        idempotency_key: sender.idempotency_key.as_deref(),
+        received,
+        most_bytes: edge.options.limits.audit_event_bytes,
+    };
+    let most = edge.options.limits.inflated_bytes;
+    let made = with_plain(
+        sender.codec,
+        &body.bytes,
+        most,
+        &mut body.reservation,
+        |plain, reservation| {
+            let texts = split(plain, edge.options.limits.audit_events)?;
+            let stamps = texts.len() * STAMPS_BYTES;
+            reservation.cover(reservation.held_bytes() + plain.len() + stamps)?;
+            make(edge, texts, plain.len(), &call, headers)
+        },
+    )??;
+    Ok((made, body.reservation))
+}
+
+/// Makes the records, one tree at a time.
+fn make(
+    edge: &Edge,
+    texts: Vec<&[u8]>,
+    raw_bytes: usize,
+    call: &Call<'_>,
+    headers: &HeaderMap,
+) -> Result<Made, Refusal> {
     let most = edge.options.limits.record_bytes;
     let mut made = Made {
-        records: Vec::with_capacity(items.len()),
+        records: Vec::with_capacity(texts.len()),
         ids: vec![],
         faults: vec![],
+        raw_bytes,
     };
-    for (index, item) in items.into_iter().enumerate() {
-        let normal = item.and_then(|sent| normalise(sent, index, call).map_err(|fault| at(index, fault)));
+    for (index, text) in texts.into_iter().enumerate() {
+        let normal = object(index, text)
+            .and_then(|sent| normalise(sent, index, call).map_err(|fault| at(index, fault)));
         match normal {
-            Ok(Normal { record, log_key }) => {
-                made.ids.push(record.id.to_string());
-                made.records.push(encode(
-                    Stamped {
-                        topic: Topic::Audit,
-                        key: log_key,
-                        headers: record_headers(&record.project, "hindsight.AuditRecord", headers),
-                        record: Record::Audit(record),
-                    },
-                    most,
-                )?);
+            Ok(normal) => {
+                made.ids.push(normal.record.id.to_string());
+                made.records.push(encode(stamped(normal, headers), most)?);
             }
             Err(fault) => made.faults.push(fault),
         }
     }
     Ok(made)
+}
+
+fn stamped(Normal { record, log_key }: Normal, headers: &HeaderMap) -> Stamped {
+    Stamped {
+        topic: Topic::Audit,
+        key: log_key,
+        headers: record_headers(&record.project, "hindsight.AuditRecord", headers),
+        record: Record::Audit(record),
+    }
 }
 
 fn at(

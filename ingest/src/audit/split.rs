@@ -1,4 +1,5 @@
-//! A body of audit events to trees: one object, an array, or JSON lines; bounded in number and depth first.
+//! A body of audit events to the texts of its events: one object, an array, or JSON lines; bounded in number and
+//! depth. A tree is made of one event at a time, by [`object`].
 
 use serde_json::{Map, Value};
 
@@ -12,13 +13,10 @@ use crate::scan::{Fault, ScanError, elements};
 /// Deepest nesting of an audit event: below the 128 levels at which the tree reader would stop.
 pub(super) const MAX_DEPTH: usize = 100;
 
-/// A body's events; what is no object is a fault of its own.
-pub(super) type Items = Vec<Result<Map<String, Value>, ItemFault>>;
-
 /// Splits a body.
-pub(super) fn split(body: &[u8], most: usize) -> Result<Items, Refusal> {
-    if let Some(event) = single_object(body)? {
-        return Ok(vec![Ok(event)]);
+pub(super) fn split(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Refusal> {
+    if is_single_object(body)? {
+        return Ok(vec![body.trim_ascii()]);
     }
     let mut elements = elements(body, MAX_DEPTH).map_err(refuse_scan)?;
     let mut texts = Vec::new();
@@ -31,17 +29,13 @@ pub(super) fn split(body: &[u8], most: usize) -> Result<Items, Refusal> {
     if texts.is_empty() {
         return Err(Refusal::plain(Reason::NoEvents));
     }
-    Ok(texts
-        .into_iter()
-        .enumerate()
-        .map(|(index, text)| object(index, text))
-        .collect())
+    Ok(texts)
 }
 
 /// One object may be written over several lines, which JSON lines may not.
-fn single_object(body: &[u8]) -> Result<Option<Map<String, Value>>, Refusal> {
+fn is_single_object(body: &[u8]) -> Result<bool, Refusal> {
     if body.trim_ascii_start().first() != Some(&b'{') {
-        return Ok(None);
+        return Ok(false);
     }
     let wrapped = [b"[", body, b"]"].concat();
     let mut elements = elements(&wrapped, MAX_DEPTH).map_err(refuse_scan)?;
@@ -56,12 +50,13 @@ fn single_object(body: &[u8]) -> Result<Option<Map<String, Value>>, Refusal> {
             ),
             _,
         ) => Err(refuse_scan(error)),
-        (Ok(Some(text)), Ok(None)) => Ok(object(0, text).ok()),
-        _ => Ok(None),
+        (Ok(Some(_)), Ok(None)) => Ok(true),
+        _ => Ok(false),
     }
 }
 
-fn object(index: usize, text: &[u8]) -> Result<Map<String, Value>, ItemFault> {
+/// One event as a tree; what is no object is a fault of its own.
+pub(super) fn object(index: usize, text: &[u8]) -> Result<Map<String, Value>, ItemFault> {
     match serde_json::from_slice::<Value>(text) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(ItemFault {

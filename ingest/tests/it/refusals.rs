@@ -153,11 +153,16 @@ async fn a_project_over_its_rate_waits() {
 #[tokio::test]
 async fn bytes_in_flight_are_bounded() {
     let mut options = small();
-    options.budget_bytes = options.limits.inflated_bytes + 2 * options.limits.record_bytes;
+    options.limits.audit_events = 1_024;
+    // The least that is allowed for these limits: 7 MiB; a body holds twice its length.
+    options.budget_bytes = 7 << 20;
     options.admission_wait_ms = 20;
     let house = House::with(options).await;
     let before = refused("overloaded");
-    let held = [begin(&house, 1 << 20).await, begin(&house, 1 << 20).await];
+    let mut held = vec![];
+    for length in [1 << 20, 1 << 20, 1 << 20, 1 << 19] {
+        held.push(begin(&house, length).await);
+    }
     let response = house.batch("").body(EVENTS).send().await.unwrap();
     assert_eq!(response.status(), 503);
     assert!(response.headers().contains_key("retry-after"));
