@@ -6,35 +6,40 @@ SELECT project, session_id, tab, seq, first_at, last_at, received_at, events, ke
 FROM {db}.batches FINAL;
 
 -- An event row counts only if its position is that of its batch's winner. What only some batches of a session tell
--- (user, device, source, release) is filled from the session's batches: the latest that names it.
+-- (user, device, source, release) is filled from the session's batches: the latest that names it. The position alone
+-- would find the winner; project and session are joined on too, so that conditions on them reach the batches, and the
+-- facts are joined to the batches first, which are few, so that events are looked up once.
 CREATE OR REPLACE VIEW hindsight.events AS
 SELECT e.project AS project, e.session_id AS session_id, e.tab AS tab, e.seq AS seq, e.`index` AS `index`, e.at AS at,
        e.received_at AS received_at, e.kind AS kind, e.url AS url, e.path AS path, e.title AS title,
        e.selector AS selector, e.text AS text, e.x AS x, e.y AS y, e.level AS level, e.message AS message,
        e.method AS method, e.status AS status, e.duration_ms AS duration_ms, e.name AS name,
        e.properties AS properties,
-       if(e.user_id = '', s.user_id, e.user_id) AS user_id,
-       if(e.device_id = '', s.device_id, e.device_id) AS device_id,
-       if(e.source = '', s.source, e.source) AS source,
-       if(e.release = '', s.release, e.release) AS release,
+       if(e.user_id = '', b.user_id, e.user_id) AS user_id,
+       if(e.device_id = '', b.device_id, e.device_id) AS device_id,
+       if(e.source = '', b.source, e.source) AS source,
+       if(e.release = '', b.release, e.release) AS release,
        e.browser AS browser, e.os AS os, e.device AS device, e.country AS country
 FROM {db}.recorder_events AS e FINAL
 INNER JOIN
 (
-    SELECT project, session_id, tab, seq, log_id, log_partition, log_offset FROM {db}.batches FINAL
+    SELECT w.project AS project, w.session_id AS session_id, w.log_id AS log_id, w.log_partition AS log_partition,
+           w.log_offset AS log_offset, s.user_id AS user_id, s.device_id AS device_id, s.source AS source,
+           s.release AS release
+    FROM {db}.batches AS w FINAL
+    LEFT ANY JOIN
+    (
+        SELECT project, session_id,
+               argMaxIf(user_id, last_at, user_id != '') AS user_id,
+               argMaxIf(device_id, last_at, device_id != '') AS device_id,
+               argMaxIf(source, last_at, source != '') AS source,
+               argMaxIf(release, last_at, release != '') AS release
+        FROM {db}.batches FINAL
+        GROUP BY project, session_id
+    ) AS s ON w.project = s.project AND w.session_id = s.session_id
 ) AS b
-    ON e.project = b.project AND e.session_id = b.session_id AND e.tab = b.tab AND e.seq = b.seq
-    AND e.log_id = b.log_id AND e.log_partition = b.log_partition AND e.log_offset = b.log_offset
-LEFT ANY JOIN
-(
-    SELECT project, session_id,
-           argMaxIf(user_id, last_at, user_id != '') AS user_id,
-           argMaxIf(device_id, last_at, device_id != '') AS device_id,
-           argMaxIf(source, last_at, source != '') AS source,
-           argMaxIf(release, last_at, release != '') AS release
-    FROM {db}.batches FINAL
-    GROUP BY project, session_id
-) AS s ON e.project = s.project AND e.session_id = s.session_id;
+    ON e.project = b.project AND e.session_id = b.session_id
+    AND e.log_id = b.log_id AND e.log_partition = b.log_partition AND e.log_offset = b.log_offset;
 
 -- Closed sessions as they were closed, and the open ones from their batches so far: `active_ms` is then the time
 -- that batches cover, and rage clicks, which need the whole session, are not yet counted.
