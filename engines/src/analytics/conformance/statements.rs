@@ -33,7 +33,7 @@ pub(super) async fn parameters_arrive_as_they_are(engine: &dyn Analytics) {
 pub(super) async fn errors_carry_the_engines_code(engine: &dyn Analytics) {
     let cases = [
         ("SELECT * FROM hindsight.nowhere", 60),
-        ("SELEC 1", 62),
+        ("SELECTED 1", 62),
         ("SELECT nowhere", 47),
         ("SELECT 1; SELECT 2", 62),
         ("SELECT throwIf(number = 0) FROM numbers(1)", 395),
