@@ -1,13 +1,18 @@
-//! The front door for writers: the one project of the settings, the three keys of the credentials.
+//! The doors: the edge for writers (the one project of the settings, the three keys of the credentials), the read
+//! side with the console, the ClickHouse door for analysts, and the contract of all of them.
 
 use std::sync::Arc;
 
 use anyhow::Context;
+use axum::Router;
+use axum::routing::get;
 use hindsight_ingest::{Edge, EdgeOptions};
 use hindsight_policy::{Key, KeySet, SecretHash};
 use hindsight_processors::erasure::ErasedSessions;
+use hindsight_query_api::{Access, CompleteTo, Reader};
 use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::record::KeyKind;
+use jiff::tz::TimeZone;
 
 use super::system::System;
 use crate::credentials::Credentials;
@@ -72,4 +77,40 @@ fn keys(project: &ProjectId, credentials: &Credentials) -> anyhow::Result<KeySet
         key("app", &credentials.app_key, KeyKind::App),
     ];
     KeySet::new(keys).context("credentials.json holds one key twice")
+}
+
+/// Makes the read side over the engines.
+pub(super) fn reader(
+    settings: &Settings,
+    credentials: &Credentials,
+    system: &Arc<System>,
+) -> anyhow::Result<Arc<Reader>> {
+    let project = &settings.project;
+    let zone = TimeZone::get(&project.time_zone).with_context(|| {
+        format!(
+            "project.time_zone {:?} is not in the IANA time zone database",
+            project.time_zone
+        )
+    })?;
+    let looked_at = system.clone();
+    let complete_to: CompleteTo = Arc::new(move || looked_at.search_complete_to());
+    let reader = Reader::new(
+        Access::new(&credentials.admin_token, vec![project.id.clone()]),
+        system.analytics.clone(),
+        system.search.clone(),
+        system.replays.clone(),
+        complete_to,
+    );
+    Ok(Arc::new(reader.with_time_zone(zone)))
+}
+
+/// `GET /openapi.json`: what the process serves, writing and reading.
+pub(super) fn contract() -> anyhow::Result<Router> {
+    let mut document = hindsight_query_api::openapi();
+    document.merge(hindsight_ingest::openapi());
+    let json = document
+        .to_json()
+        .context("the contract can't be written as JSON")?;
+    let answer = move || async move { ([("content-type", "application/json")], json) };
+    Ok(Router::new().route("/openapi.json", get(answer)))
 }

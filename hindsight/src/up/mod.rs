@@ -81,6 +81,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
 struct Doors {
     listeners: Listeners,
     main: Router,
+    clickhouse: Router,
     operators: Router,
 }
 
@@ -88,18 +89,26 @@ impl Doors {
     /// Serves until stopped and the last request is answered. Operators' routes have a listener of their own, or
     /// are on the main one.
     async fn serve(self, connections: usize, stop: CancellationToken) -> anyhow::Result<()> {
-        let Some(apart) = self.listeners.ops else {
-            return listen_on(
-                self.listeners.main,
-                connections,
-                self.main.merge(self.operators),
-                stop,
-            )
-            .await;
+        let Listeners {
+            main: main_listener,
+            clickhouse,
+            ops,
+        } = self.listeners;
+        let main = if ops.is_some() {
+            self.main
+        } else {
+            self.main.merge(self.operators.clone())
+        };
+        let operators = async {
+            match ops {
+                Some(listener) => listen_on(listener, connections, self.operators, stop.clone()).await,
+                None => Ok(()),
+            }
         };
         tokio::try_join!(
-            listen_on(self.listeners.main, connections, self.main, stop.clone()),
-            listen_on(apart, connections, self.operators, stop),
+            listen_on(main_listener, connections, main, stop.clone()),
+            listen_on(clickhouse, connections, self.clickhouse, stop.clone()),
+            operators,
         )?;
         Ok(())
     }

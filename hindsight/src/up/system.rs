@@ -21,6 +21,7 @@ use hindsight_processors::erasure::ErasedSessions;
 use hindsight_processors::lifecycle::{Closer, CloserOptions, Watermarks};
 use hindsight_processors::replay::ReplayView;
 use hindsight_processors::search::SearchView;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -29,6 +30,8 @@ use super::lanes::{self, Lanes, VIEW_GENERATION};
 use crate::settings::Settings;
 
 const MIB: usize = 1 << 20;
+/// How old the lanes' own word on how far they are may be.
+const STATUS_AGE: Duration = Duration::from_secs(2);
 /// What the lanes of each view may hold; together the lanes' part of the process's memory.
 const ANALYTICS_BYTES: usize = 32 * MIB;
 const SEARCH_BYTES: usize = 24 * MIB;
@@ -148,6 +151,20 @@ impl System {
             }
         }
         parts
+    }
+
+    /// Up to when everything received can be searched: known while the lanes have nothing left to do.
+    pub(super) fn search_complete_to(&self) -> Option<Timestamp> {
+        let running = self.running();
+        let lanes = running.as_ref()?.lanes.status();
+        let mut searching = lanes
+            .iter()
+            .filter(|lane| lane.materializer == "search")
+            .peekable();
+        searching.peek()?;
+        searching
+            .all(|lane| lane.lag() == 0)
+            .then(|| Timestamp::now() - STATUS_AGE)
     }
 
     /// Lets the views commit what is done, then closes the engines.
