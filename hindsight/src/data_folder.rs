@@ -7,10 +7,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::failure::Failure;
+
+/// A process that was killed holds its files until the kernel has taken its memory apart.
+const PREDECESSOR_GONE_WITHIN: Duration = Duration::from_secs(2);
+const ASKED_EVERY: Duration = Duration::from_millis(50);
 
 /// A locked data folder.
 #[derive(Debug)]
@@ -39,15 +44,15 @@ impl DataFolder {
             .mode(0o600)
             .open(path.join("lock"))
             .map_err(unusable)?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut holder = String::new();
-            let _ = lock.read_to_string(&mut holder);
-            let holder = if holder.is_empty() {
-                "unknown".into()
-            } else {
-                holder
-            };
-            return Err(Failure::FolderInUse { folder: path, holder });
+        let asked = Instant::now();
+        while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if asked.elapsed() > PREDECESSOR_GONE_WITHIN {
+                let mut holder = String::new();
+                let _ = lock.read_to_string(&mut holder);
+                let holder = if holder.is_empty() { "unknown".into() } else { holder };
+                return Err(Failure::FolderInUse { folder: path, holder });
+            }
+            std::thread::sleep(ASKED_EVERY);
         }
         lock.set_len(0).map_err(unusable)?;
         write!(lock, "{}", std::process::id()).map_err(unusable)?;
