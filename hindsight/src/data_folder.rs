@@ -49,7 +49,11 @@ impl DataFolder {
             if asked.elapsed() > PREDECESSOR_GONE_WITHIN {
                 let mut holder = String::new();
                 let _ = lock.read_to_string(&mut holder);
-                let holder = if holder.is_empty() { "unknown".into() } else { holder };
+                let holder = if holder.is_empty() {
+                    "unknown".into()
+                } else {
+                    holder
+                };
                 return Err(Failure::FolderInUse { folder: path, holder });
             }
             std::thread::sleep(ASKED_EVERY);

@@ -43,9 +43,14 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let looked_at = system.clone();
     let operators = ops::router(Arc::new(move || looked_at.parts()), metrics);
 
+    let reader = front::reader(&settings, &credentials, &system)?;
+    let main = hindsight_ingest::routes(edge.clone())
+        .merge(hindsight_query_api::router(reader.clone()))
+        .merge(front::contract()?);
     let doors = Doors {
         listeners,
-        main: hindsight_ingest::routes(edge.clone()),
+        main,
+        clickhouse: hindsight_query_api::sql::door(reader),
         operators,
     };
     let stop = CancellationToken::new();
