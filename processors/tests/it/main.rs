@@ -1,5 +1,10 @@
 //! Integration tests of the processors, one binary.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the lint knows test functions, not what they call"
+)]
+
 mod cuts;
 mod runtime;
 mod sim;

@@ -128,12 +128,14 @@ impl<M: Materializer> Worker<M> {
         }
     }
 
+    /// Up to the next commit where something waits for it.
     fn poll_timeout(&self) -> Duration {
-        let busy = self.lanes.values().any(|slot| slot.lane.has_work());
-        if busy {
-            self.settings.lane.tick
-        } else {
-            self.settings.idle_poll
+        let tick = self.settings.lane.tick;
+        let to_commit = self.next_commit.saturating_sub(self.clock.now());
+        match self.lanes.values().any(|slot| slot.lane.has_work()) {
+            true if to_commit.is_zero() => tick,
+            true => to_commit.min(tick),
+            false => self.settings.idle_poll,
         }
     }
 
