@@ -163,7 +163,7 @@ fn open_log(folder: &std::path::Path) -> Arc<dyn EventLog> {
 
 async fn append(log: &dyn EventLog, values: impl Iterator<Item = String>) {
     let record = |value: String| NewRecord {
-        topic: if value.len() % 2 == 0 {
+        topic: if value.len().is_multiple_of(2) {
             Topic::Recordings
         } else {
             Topic::Audit
