@@ -4,10 +4,7 @@
 //! [`Handle`] that was retired answers only errors, so no reader of an old handle meets pages of a new one.
 //! After a failed write or sync, [`Disk::rewrite_unsynced`] writes again what the kernel may have dropped: after
 //! a failed fsync it counts those pages as clean though they never reached the disk.
-//!
-//! **Bound:** a read-only handle keeps what the store writes (its repair) in memory, at most [`OVERLAY_BYTES`].
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Range;
@@ -19,12 +16,10 @@ use redb::StorageBackend;
 
 use super::error::OpenError;
 use super::faults::DiskFaults;
+use super::overlay::Overlay;
 
-/// Most bytes that a read-only handle keeps in memory.
-const OVERLAY_BYTES: usize = 64 * 1024 * 1024;
 /// Ranges remembered between two syncs; more are merged into one that spans them.
 const UNSYNCED_RANGES: usize = 4096;
-const BLOCK: u64 = 4096;
 
 /// The log's file, locked.
 #[derive(Debug)]
@@ -101,7 +96,7 @@ impl Disk {
         self.faults.as_deref().map_or(Ok(()), fault)
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    pub(super) fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.ask(|faults| faults.before_read())?;
         self.file.read_exact_at(out, offset)
     }
@@ -176,10 +171,7 @@ impl Handle {
 
     /// Reads the disk and keeps writes in memory, for a disk that refuses them.
     pub(super) fn read_only(disk: Arc<Disk>) -> io::Result<Self> {
-        let overlay = Overlay {
-            len: disk.len()?,
-            blocks: BTreeMap::new(),
-        };
+        let overlay = Overlay::over(&disk)?;
         Ok(Self(Arc::new(HandleState {
             disk,
             retired: RwLock::new(false),
@@ -204,7 +196,7 @@ impl Handle {
 impl StorageBackend for Handle {
     fn len(&self) -> io::Result<u64> {
         self.enter(|state| match &state.overlay {
-            Some(overlay) => Ok(lock(overlay).len),
+            Some(overlay) => Ok(lock(overlay).len()),
             None => state.disk.len(),
         })
     }
@@ -219,7 +211,7 @@ impl StorageBackend for Handle {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.enter(|state| match &state.overlay {
             Some(overlay) => {
-                lock(overlay).len = len;
+                lock(overlay).set_len(len);
                 Ok(())
             }
             None => state.disk.set_len(len),
@@ -242,67 +234,4 @@ impl StorageBackend for Handle {
             None => state.disk.write(offset, data),
         })
     }
-}
-
-/// What a read-only handle was told to write, in blocks.
-#[derive(Debug)]
-struct Overlay {
-    len: u64,
-    blocks: BTreeMap<u64, Box<[u8]>>,
-}
-
-impl Overlay {
-    fn read(&self, disk: &Disk, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        if offset + out.len() as u64 > self.len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        read_padded(disk, offset, out)?;
-        let (first, last) = (offset / BLOCK, (offset + out.len() as u64) / BLOCK);
-        for (number, block) in self.blocks.range(first..=last) {
-            let start = (number * BLOCK).max(offset);
-            let end = ((number + 1) * BLOCK).min(offset + out.len() as u64);
-            if start < end {
-                let from = (start - number * BLOCK) as usize;
-                let to = (start - offset) as usize;
-                let len = (end - start) as usize;
-                out[to..to + len].copy_from_slice(&block[from..from + len]);
-            }
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, disk: &Disk, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut done = 0;
-        while done < data.len() {
-            let at = offset + done as u64;
-            let within = (at % BLOCK) as usize;
-            let len = (BLOCK as usize - within).min(data.len() - done);
-            let block = self.block(disk, at / BLOCK)?;
-            block[within..within + len].copy_from_slice(&data[done..done + len]);
-            done += len;
-        }
-        Ok(())
-    }
-
-    fn block(&mut self, disk: &Disk, number: u64) -> io::Result<&mut [u8]> {
-        if self.blocks.len() * BLOCK as usize >= OVERLAY_BYTES {
-            return Err(io::Error::new(
-                io::ErrorKind::OutOfMemory,
-                "read-only overlay is over its bound",
-            ));
-        }
-        if let std::collections::btree_map::Entry::Vacant(vacant) = self.blocks.entry(number) {
-            let mut block = vec![0; BLOCK as usize].into_boxed_slice();
-            read_padded(disk, number * BLOCK, &mut block)?;
-            vacant.insert(block);
-        }
-        Ok(self.blocks.get_mut(&number).expect("inserted above"))
-    }
-}
-
-/// Reads what the file has; zeros behind its end, as a longer file would have.
-fn read_padded(disk: &Disk, offset: u64, out: &mut [u8]) -> io::Result<()> {
-    out.fill(0);
-    let there = disk.len()?.saturating_sub(offset).min(out.len() as u64) as usize;
-    disk.read(offset, &mut out[..there])
 }

@@ -27,6 +27,7 @@ mod groups;
 mod inner;
 mod meters;
 mod options;
+mod overlay;
 mod queue;
 mod record;
 mod retention;

@@ -71,7 +71,7 @@ pub(super) fn apply(
     shared.change(|state| {
         state
             .ends
-            .extend(plans.iter().map(|plan| (plan.partition, plan.ends)))
+            .extend(plans.iter().map(|plan| (plan.partition, plan.ends)));
     });
     meters::removed(removed.records);
     meters::holds(shared.lock().bytes());
