@@ -83,7 +83,7 @@ fn pieces(tab: &TabManifest, window: Window) -> Vec<(Piece, u32)> {
     let from = tab.plan.iter().enumerate().skip(start);
     let in_window = from.filter(|(_, piece)| window.to_ms.is_none_or(|to_ms| begins_before(piece, to_ms)));
     in_window
-        .map(|(at, piece)| (*piece, if at == start { index } else { 0 }))
+        .map(|(at, piece)| (piece.clone(), if at == start { index } else { 0 }))
         .collect()
 }
 
@@ -102,7 +102,7 @@ fn start(tab: &TabManifest, from_ms: i64) -> (usize, u32) {
         .unwrap_or(tab.plan.len());
     let candidates = tab.plan.iter().enumerate().take(first.saturating_add(1)).rev();
     let keyframe = candidates
-        .filter_map(|(at, piece)| piece.keyframe.map(|keyframe| (at, keyframe)))
+        .flat_map(|(at, piece)| piece.keyframes.iter().rev().map(move |keyframe| (at, keyframe)))
         .find(|(_, keyframe)| keyframe.at_ms <= from_ms);
     let Some((at, keyframe)) = keyframe else {
         return (0, 0);

@@ -163,9 +163,14 @@ impl FrameReader {
 
 /// Packing and unpacking take milliseconds: not on the threads that serve.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
+    match tokio::task::spawn_blocking(work)
+        .await
+        .map_err(tokio::task::JoinError::try_into_panic)
+    {
         Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The runtime is going away, and whoever waits here with it.
+        Err(Err(_)) => std::future::pending().await,
     }
 }
 

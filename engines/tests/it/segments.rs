@@ -97,8 +97,14 @@ async fn what_was_sent_is_read_before_and_after_compaction() {
 async fn a_window_starts_at_its_keyframe_and_ends_in_time() {
     let events = recording("shop-2");
     let times = times(&events);
+    for size in [23, 1_000] {
+        check_windows(&events, &times, size).await;
+    }
+}
+
+async fn check_windows(events: &[String], times: &[i64], size: usize) {
     let mut world = World::new();
-    world.flush_all(0, batches("w_1", &events, 23), 5).await;
+    world.flush_all(0, batches("w_1", events, size), 5).await;
     let flushed = world.manifest(None);
     let generation = compacted(&world, &flushed, Compression::HOT).await;
     let compacted = world.manifest(Some(generation.claim));
@@ -110,7 +116,7 @@ async fn a_window_starts_at_its_keyframe_and_ends_in_time() {
                 from_ms: Some(from_ms),
                 to_ms: Some(to_ms),
             };
-            let from = keyframe_before(&events, from_ms);
+            let from = keyframe_before(events, from_ms);
             let expected: Vec<_> = (from..events.len())
                 .filter(|at| times[*at] < to_ms)
                 .map(|at| events[at].clone())

@@ -1,9 +1,12 @@
 //! Damaged objects: each region is noticed, told by name, and costs no more than it must.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hindsight_engines::segments::format::{FormatError, FrameProblem, ObjectReader, read_footer};
 use hindsight_engines::segments::{
-    FlushError, FrameError, FrameId, Manifest, Sources, State, StoreError, footer, put_flush,
+    CompactError, CompactOptions, FlushError, FlushFrame, FrameError, FrameId, Keep, Manifest, Month,
+    Sources, State, Window, compact, footer, put_flush,
 };
 use hindsight_schemas::record::{Codec, Layout};
 
@@ -161,23 +164,49 @@ async fn a_damaged_frame_in_the_store_damages_its_session_only_as_far_as_it_reac
     }
     assert_eq!(read, [true, false, true]);
 
-    let unreadable = [FrameId::of(&path, 1).unwrap()].into();
-    let sources = Sources {
-        flush: &world.index,
-        closed: true,
-        unreadable,
-        ..Sources::default()
+    let unreadable = [FrameId::of(&path, 1).unwrap()];
+    let damaged = |index: &[FlushFrame]| {
+        let unreadable = unreadable.into();
+        let sources = Sources {
+            flush: index,
+            closed: true,
+            unreadable,
+            ..Sources::default()
+        };
+        Arc::new(Manifest::of(sources).unwrap().unwrap())
     };
-    assert_eq!(Manifest::of(sources).unwrap().unwrap().state, State::Damaged);
-    assert!(matches!(
-        world
-            .store
-            .get(
-                &"flush/g1/9/00000000000000000000-00000000000000000000"
-                    .parse()
-                    .unwrap()
-            )
-            .await,
-        Err(StoreError::NotFound(_))
-    ));
+    let manifest = damaged(&world.index);
+    assert_eq!(manifest.state, State::Damaged);
+    assert_eq!(
+        (manifest.gaps[0].seq_from, manifest.gaps[0].seq_to),
+        (1, 1),
+        "what can't be read is a gap"
+    );
+    let rest: Vec<_> = events[..100].iter().chain(&events[200..300]).cloned().collect();
+    assert_eq!(
+        world.read(&manifest, "w_1", Window::default()).await,
+        rest,
+        "and the rest plays"
+    );
+
+    let keep = Keep {
+        class: "standard".parse().unwrap(),
+        month: Month::of(1_800_000_000),
+    };
+    let refused = compact(world.store.clone(), manifest, &keep, CompactOptions::default()).await;
+    assert!(
+        matches!(refused, Err(CompactError::Damaged(_))),
+        "no generation hides the damage: {refused:?}"
+    );
+
+    // A retry that was flushed later holds the same content.
+    world
+        .flush(&[(90, batches("w_1", &events[..300], 100).remove(1))])
+        .await;
+    let manifest = damaged(&world.index);
+    assert!(manifest.gaps.is_empty());
+    assert_eq!(
+        world.read(&manifest, "w_1", Window::default()).await,
+        events[..300]
+    );
 }

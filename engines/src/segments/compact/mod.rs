@@ -29,6 +29,7 @@ use super::footers::{ReadError, footer};
 use super::format::{
     Compression, Digest, Footer, FooterError, ObjectWriter, SessionGeneration, ZstdError, claim,
 };
+use super::frame_id::FrameId;
 use super::frames::{FrameReader, blocking};
 use super::manifest::{Manifest, TabManifest};
 use super::path::{Class, Month, SegmentPath};
@@ -71,6 +72,9 @@ pub struct Keep {
 /// Why there is no new generation.
 #[derive(Debug, thiserror::Error)]
 pub enum CompactError {
+    /// Frames are known to be damaged: a generation without them would hide that they ever were.
+    #[error("session has damaged frames, the first is {0}: restore the object or keep the session as it is")]
+    Damaged(FrameId),
     /// A frame can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -104,6 +108,9 @@ pub async fn compact(
     keep: &Keep,
     options: CompactOptions,
 ) -> Result<Compacted, CompactError> {
+    if let Some(frame) = manifest.unreadable.first() {
+        return Err(CompactError::Damaged(*frame));
+    }
     let generation = manifest.generation().saturating_add(1);
     let (project, session) = (manifest.project.clone(), manifest.session_id);
     let data_path = SegmentPath::Data {

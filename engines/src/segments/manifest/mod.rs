@@ -1,13 +1,17 @@
 //! What a session consists of: the newest generation plus every flush frame whose (tab, seq) it lacks.
 //!
 //! Pure. **Invariant:** each (tab, seq) that was stored anywhere is in the plan exactly once, at its lowest position; a
-//! twin with other content is listed as conflict, a number that is missing as gap. A late batch shows at once, and a
-//! stale compactor can hide nothing.
+//! twin with other content is listed as conflict, a number that is missing or can't be read as gap. A late batch shows
+//! at once, and a stale compactor can hide nothing.
+
+mod holes;
+mod plan;
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hindsight_schemas::ids::{LogId, Offset, Position, ProjectId, Seq, SessionId, Tab};
+use hindsight_schemas::ids::{ProjectId, Seq, SessionId, Tab};
 
 use super::flush::FlushFrame;
 use super::format::{Batch, Conflict, Footer, Frame, Interval, Keyframe, Run};
@@ -51,7 +55,7 @@ pub struct Sources<'a> {
     pub flush: &'a [FlushFrame],
     /// Whether the session was closed (by its end or by silence).
     pub closed: bool,
-    /// Frames that were found damaged.
+    /// Frames that were found damaged: another copy of their batches is taken, else they are gaps.
     pub unreadable: BTreeSet<FrameId>,
 }
 
@@ -88,8 +92,8 @@ pub struct Gap {
     pub seq_to: Seq,
     /// Last event time before the gap; `None` if it is at the start.
     pub from_ms: Option<i64>,
-    /// First event time behind the gap.
-    pub to_ms: i64,
+    /// First event time behind the gap; `None` if nothing comes behind it.
+    pub to_ms: Option<i64>,
 }
 
 /// One document load.
@@ -108,7 +112,7 @@ pub struct TabManifest {
 }
 
 /// Consecutive events of a batch in one of the manifest's frames.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Piece {
     /// Index into [`Manifest::frames`].
     pub(super) frame: usize,
@@ -116,8 +120,8 @@ pub(super) struct Piece {
     pub(super) run: Run,
     /// Where their text begins in the unpacked frame.
     pub(super) raw_at: u64,
-    /// The last keyframe among them.
-    pub(super) keyframe: Option<Keyframe>,
+    /// The keyframes among them.
+    pub(super) keyframes: Vec<Keyframe>,
     /// A Meta event at their end whose FullSnapshot comes in the next piece.
     pub(super) open_meta: Option<Keyframe>,
 }
@@ -167,8 +171,18 @@ impl Manifest {
                 row.described.clone(),
             )?);
         }
-        let (winners, conflicts) = winners(&sources, flush_from);
-        let (frames, mut tabs) = plan(frames, winners, flush_from);
+        let (winners, conflicts) = twins::winners(&sources, &frames, flush_from);
+        let lost: Vec<Batch> = winners
+            .values()
+            .filter(|winner| winner.source.is_none())
+            .map(|winner| winner.batch.clone())
+            .collect();
+        let unreadable: BTreeSet<FrameId> = frames
+            .iter()
+            .map(|frame| frame.id)
+            .filter(|id| sources.unreadable.contains(id))
+            .collect();
+        let (frames, mut tabs) = plan::plan(frames, winners);
         tabs.sort_by(|a, b| (a.span.from_ms, &a.tab).cmp(&(b.span.from_ms, &b.tab)));
 
         let span = tabs
@@ -176,13 +190,8 @@ impl Manifest {
             .map(|tab| tab.span)
             .reduce(hull)
             .unwrap_or(Interval { from_ms: 0, to_ms: 0 });
-        let gaps: Vec<Gap> = tabs.iter().flat_map(gaps).collect();
-        let inactive = inactive(span, &frames);
-        let unreadable: BTreeSet<FrameId> = frames
-            .iter()
-            .map(|frame| frame.id)
-            .filter(|id| sources.unreadable.contains(id))
-            .collect();
+        let gaps: Vec<Gap> = tabs.iter().flat_map(|tab| holes::gaps(tab, &lost)).collect();
+        let inactive = holes::inactive(span, &frames);
         let compacted = frames
             .iter()
             .all(|frame| matches!(frame.id, FrameId::Generation { .. }));
@@ -301,225 +310,9 @@ fn manifest_frame(
     })
 }
 
-/// One stored copy of a batch.
-struct Copy<'a> {
-    batch: &'a Batch,
-    /// The flush frame that holds it; `None`: the generation's frames do.
-    flush_frame: Option<usize>,
-}
-
-/// The copy of each batch that counts.
-struct Winner {
-    batch: Batch,
-    flush_frame: Option<usize>,
-}
-
-/// Across partitions the lower offset wins, on a tie the lower partition.
-fn rank(position: &Position) -> (Offset, u32, LogId) {
-    (position.offset, position.partition.partition, position.log_id)
-}
-
-fn winners(sources: &Sources<'_>, flush_from: usize) -> (BTreeMap<(Tab, Seq), Winner>, Vec<Conflict>) {
-    let mut copies: BTreeMap<(Tab, Seq), Vec<Copy<'_>>> = BTreeMap::new();
-    let mut conflicts: BTreeMap<(Tab, Seq, Offset, u32, LogId), Conflict> = BTreeMap::new();
-    let mut conflict = |found: Conflict| {
-        let (offset, partition, log_id) = rank(&found.position);
-        conflicts.insert((found.tab.clone(), found.seq, offset, partition, log_id), found);
-    };
-    let generation = sources.generation.as_deref();
-    for batch in generation.iter().flat_map(|footer| &footer.batches) {
-        copies
-            .entry((batch.tab.clone(), batch.seq))
-            .or_default()
-            .push(Copy {
-                batch,
-                flush_frame: None,
-            });
-    }
-    for (at, row) in sources.flush.iter().enumerate() {
-        let copy = Copy {
-            batch: &row.batch,
-            flush_frame: Some(flush_from + at),
-        };
-        copies
-            .entry((row.batch.tab.clone(), row.batch.seq))
-            .or_default()
-            .push(copy);
-    }
-    for found in generation.iter().flat_map(|footer| &footer.conflicts) {
-        conflict(found.clone());
-    }
-    let winners = copies
-        .into_iter()
-        .filter_map(|(key, mut twins)| {
-            twins.sort_by_key(|copy| (rank(&copy.batch.position), copy.flush_frame));
-            let batch = twins.first()?.batch.clone();
-            // Where the generation holds the same content, its frames are read.
-            let (same, other): (Vec<_>, Vec<_>) = twins
-                .iter()
-                .partition(|copy| copy.batch.content_sha256 == batch.content_sha256);
-            let flush_frame = same.iter().map(|copy| copy.flush_frame).min().flatten();
-            for loser in other {
-                conflict(Conflict {
-                    tab: key.0.clone(),
-                    seq: key.1,
-                    position: loser.batch.position,
-                    content_sha256: loser.batch.content_sha256,
-                    received_at_us: loser.batch.received_at_us,
-                });
-            }
-            Some((key, Winner { batch, flush_frame }))
-        })
-        .collect();
-    (winners, conflicts.into_values().collect())
-}
-
-/// Orders all pieces of the winners by tab, number and index; leaves out frames that hold none.
-fn plan(
-    frames: Vec<ManifestFrame>,
-    winners: BTreeMap<(Tab, Seq), Winner>,
-    flush_from: usize,
-) -> (Vec<ManifestFrame>, Vec<TabManifest>) {
-    let mut pieces: BTreeMap<(Tab, Seq, u32), Piece> = BTreeMap::new();
-    for (at, frame) in frames.iter().enumerate() {
-        let mut raw_at = 0;
-        for run in &frame.described.runs {
-            let here = raw_at;
-            raw_at += run.raw_bytes;
-            let tab = &frame.described.tab;
-            let winner = winners.get(&(tab.clone(), run.seq));
-            let counts = winner.is_some_and(|winner| match winner.flush_frame {
-                Some(flush_frame) => flush_frame == at,
-                None => at < flush_from,
-            });
-            if counts {
-                let keyframe = frame
-                    .described
-                    .keyframes
-                    .iter()
-                    .rev()
-                    .find(|keyframe| holds(run, keyframe))
-                    .copied();
-                let open_meta = frame.described.open_meta.filter(|meta| holds(run, meta));
-                pieces.insert(
-                    (tab.clone(), run.seq, run.index),
-                    Piece {
-                        frame: at,
-                        run: *run,
-                        raw_at: here,
-                        keyframe,
-                        open_meta,
-                    },
-                );
-            }
-        }
-    }
-    let mut tabs: BTreeMap<Tab, TabManifest> = BTreeMap::new();
-    for ((tab, seq), winner) in winners {
-        let entry = tabs.entry(tab.clone()).or_insert_with(|| TabManifest {
-            tab,
-            span: Interval { from_ms: 0, to_ms: 0 },
-            events: 0,
-            batches: BTreeMap::new(),
-            plan: Vec::new(),
-        });
-        entry.batches.insert(seq, winner.batch);
-    }
-    let mut kept = Kept {
-        frames: frames.into_iter().map(Some).collect(),
-        now_at: BTreeMap::new(),
-        order: Vec::new(),
-    };
-    for ((tab, ..), mut piece) in pieces {
-        piece.frame = kept.keep(piece.frame);
-        if let Some(entry) = tabs.get_mut(&tab) {
-            entry.events += u64::from(piece.run.events);
-            entry.plan.push(piece);
-        }
-    }
-    for tab in tabs.values_mut() {
-        let timed = tab
-            .plan
-            .iter()
-            .filter(|piece| piece.run.from_ms <= piece.run.to_ms);
-        let spans = timed.map(|piece| Interval {
-            from_ms: piece.run.from_ms,
-            to_ms: piece.run.to_ms,
-        });
-        tab.span = spans.reduce(hull).unwrap_or(tab.span);
-    }
-    (kept.order, tabs.into_values().collect())
-}
-
-/// Renumbers the frames that are kept by their first use.
-struct Kept {
-    frames: Vec<Option<ManifestFrame>>,
-    now_at: BTreeMap<usize, usize>,
-    order: Vec<ManifestFrame>,
-}
-
-impl Kept {
-    fn keep(&mut self, at: usize) -> usize {
-        if let Some(frame) = self.frames[at].take() {
-            self.now_at.insert(at, self.order.len());
-            self.order.push(frame);
-        }
-        self.now_at[&at]
-    }
-}
-
-fn holds(run: &Run, keyframe: &Keyframe) -> bool {
-    keyframe.seq == run.seq && (run.index..run.index + run.events).contains(&keyframe.index)
-}
-
 fn hull(a: Interval, b: Interval) -> Interval {
     Interval {
         from_ms: a.from_ms.min(b.from_ms),
         to_ms: a.to_ms.max(b.to_ms),
     }
-}
-
-fn gaps(tab: &TabManifest) -> Vec<Gap> {
-    let mut gaps = Vec::new();
-    let mut next: Seq = 0;
-    let mut from_ms = None;
-    for (seq, batch) in &tab.batches {
-        if *seq > next {
-            gaps.push(Gap {
-                tab: tab.tab.clone(),
-                seq_from: next,
-                seq_to: seq - 1,
-                from_ms,
-                to_ms: batch.first_at_ms,
-            });
-        }
-        next = seq.saturating_add(1);
-        from_ms = Some(batch.last_at_ms);
-    }
-    gaps
-}
-
-/// What no frame's activity covers.
-fn inactive(span: Interval, frames: &[ManifestFrame]) -> Vec<Interval> {
-    let mut active: Vec<Interval> = frames
-        .iter()
-        .flat_map(|frame| frame.described.active.iter().copied())
-        .collect();
-    active.sort_by_key(|interval| interval.from_ms);
-    active.push(Interval {
-        from_ms: span.to_ms,
-        to_ms: span.to_ms,
-    });
-    let mut inactive = Vec::new();
-    let mut from_ms = span.from_ms;
-    for interval in active {
-        if interval.from_ms.saturating_sub(from_ms) >= INACTIVE_MS {
-            inactive.push(Interval {
-                from_ms,
-                to_ms: interval.from_ms,
-            });
-        }
-        from_ms = from_ms.max(interval.to_ms);
-    }
-    inactive
 }
