@@ -4,7 +4,7 @@
 //! asked for last always. **Failure:** a missing object (compacted meanwhile) is [`ReadError::is_not_found`]: read the
 //! manifest again; a damaged frame names itself.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -104,6 +104,22 @@ impl FrameReader {
         packed
             .map(|packed| Encoded::Zstd(packed.into()))
             .map_err(|error| damaged(frame, FrameProblem::Unpack(error)))
+    }
+
+    /// Reads all frames of the manifest; those that are damaged, to make a manifest that goes around them.
+    pub async fn damaged(&mut self) -> Result<BTreeSet<FrameId>, ReadError> {
+        let manifest = self.manifest.clone();
+        let mut damaged = BTreeSet::new();
+        for frame in &manifest.frames {
+            match self.raw(frame).await {
+                Ok(_) => {}
+                Err(error) if error.is_damage() => {
+                    damaged.insert(frame.id);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(damaged)
     }
 
     async fn stored(&self, frame: &ManifestFrame) -> Result<Bytes, ReadError> {

@@ -163,6 +163,10 @@ async fn a_damaged_frame_in_the_store_damages_its_session_only_as_far_as_it_reac
         }
     }
     assert_eq!(read, [true, false, true]);
+    assert_eq!(
+        reader.damaged().await.unwrap(),
+        [FrameId::of(&path, 1).unwrap()].into()
+    );
 
     let unreadable = [FrameId::of(&path, 1).unwrap()];
     let damaged = |index: &[FlushFrame]| {

@@ -126,7 +126,7 @@ fn view(session: SessionFacts, manifest: &Manifest, window: &WindowParams) -> Ma
         seq_from: gap.seq_from,
         seq_to: gap.seq_to,
         from_ms: gap.from_ms.unwrap_or(manifest.span.from_ms),
-        to_ms: gap.to_ms,
+        to_ms: gap.to_ms.unwrap_or(manifest.span.to_ms),
         reason: "missing_batches",
     });
     let conflicts = manifest.conflicts.iter().map(|conflict| ConflictView {
