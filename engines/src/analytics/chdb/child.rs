@@ -54,7 +54,7 @@ pub struct ChildOptions {
     pub password: String,
     /// `max_server_memory_usage`. Above it statements fail with code 241, the process lives.
     pub memory_bytes: u64,
-    /// End when stdin ends.
+    /// End when stdin ends, and only then.
     pub die_with_parent: bool,
 }
 
@@ -99,7 +99,7 @@ pub(super) struct Ready {
     pub(super) listen: SocketAddr,
 }
 
-/// Runs the engine until SIGINT, SIGTERM or (with `die_with_parent`) the end of stdin.
+/// Runs the engine until SIGINT or SIGTERM; with `die_with_parent` until the end of stdin.
 pub async fn run_child(options: ChildOptions) -> Result<(), ChildError> {
     let facade = open(&options)?;
     let refused = |source| ChildError::Listen {
@@ -168,17 +168,20 @@ async fn drained(mut stopped: tokio::sync::watch::Receiver<bool>) {
     tokio::time::sleep(DRAIN).await;
 }
 
+/// A child that ends with its parent leaves signals to it: a service manager that signals the whole group would else take
+/// the engine away while the parent still writes what it has accepted.
 async fn told_to_stop(die_with_parent: bool) {
-    let parent_died = async {
-        if die_with_parent {
-            stdin_ended().await;
-        } else {
-            std::future::pending::<()>().await;
+    if !die_with_parent {
+        return signalled().await;
+    }
+    let swallow_signals = async {
+        loop {
+            signalled().await;
         }
     };
     tokio::select! {
-        () = parent_died => {}
-        () = signalled() => {}
+        () = stdin_ended() => {}
+        () = swallow_signals => {}
     }
 }
 
