@@ -116,7 +116,7 @@ pub(super) fn guess(action: &str) -> Operation {
     };
     WORDS
         .iter()
-        .find(|(_, words)| words.iter().any(|word| fits(word)))
+        .find(|(_, words)| words.iter().any(fits))
         .map_or(Operation::Other, |(operation, _)| *operation)
 }
 

@@ -120,9 +120,8 @@ async fn a_connection_that_ends_within_the_body_keeps_nothing() {
     stream.shutdown().await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.is_empty() || answer.contains("truncated"), "{answer}");
     assert!(house.log.kept().is_empty());
-    assert!(answer.is_empty() || refused("truncated") > before);
+    assert!(refused("truncated") > before, "{answer}");
 }
 
 #[tokio::test]
