@@ -18,7 +18,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'u
     frame-ancestors 'none'";
 
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../console/dist"]
+#[folder = "../console/dist"]
 #[allow_missing = true]
 struct Files;
 

@@ -50,7 +50,12 @@ impl Writer {
 
     /// Sends until an answer fails to come; what was not answered is sent again next time, unchanged.
     pub(crate) async fn run(&mut self, url: &str, key: &str) {
-        while self.send_batch(url, key).await && self.send_audit(url, key).await {}
+        while self.send_both(url, key).await {}
+    }
+
+    /// Sends the next batch and the next audit event; says whether both were answered 202.
+    pub(crate) async fn send_both(&mut self, url: &str, key: &str) -> bool {
+        self.send_batch(url, key).await && self.send_audit(url, key).await
     }
 
     /// Sends the next batch; says whether it was answered 202.
