@@ -59,7 +59,10 @@ async fn every_202_is_found_once_after_twenty_kills() {
 
     // What was in flight at the last kill may or may not be kept: sent again, it is answered and counts once.
     for writer in &mut writers {
-        assert!(writer.send_both(&running.url, &running.write_key).await, "a ready server did not answer");
+        assert!(
+            writer.send_both(&running.url, &running.write_key).await,
+            "a ready server did not answer"
+        );
     }
     oracle::check(&running, &writers).await;
     assert_eq!(running.stop(), Some(0), "a drained server ends with 0");
