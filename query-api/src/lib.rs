@@ -44,7 +44,7 @@ pub struct Reader {
     complete_to: CompleteTo,
     time_zone: TimeZone,
     sql_limits: SqlLimits,
-    sql_slots: Semaphore,
+    sql_slots: Arc<Semaphore>,
 }
 
 impl Reader {
@@ -64,7 +64,7 @@ impl Reader {
             replays,
             complete_to,
             time_zone: TimeZone::UTC,
-            sql_slots: Semaphore::new(sql_limits.at_once),
+            sql_slots: Arc::new(Semaphore::new(sql_limits.at_once)),
             sql_limits,
         }
     }
@@ -79,7 +79,7 @@ impl Reader {
     /// Other limits of statements.
     #[must_use]
     pub fn with_sql_limits(mut self, limits: SqlLimits) -> Self {
-        self.sql_slots = Semaphore::new(limits.at_once.max(1));
+        self.sql_slots = Arc::new(Semaphore::new(limits.at_once.max(1)));
         self.sql_limits = limits;
         self
     }

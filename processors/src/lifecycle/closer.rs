@@ -15,7 +15,7 @@ use hindsight_schemas::ids::{Partition, SessionId};
 use hindsight_schemas::row_binary::Millis;
 use tokio::sync::watch;
 
-use super::candidates::{Candidate, candidates};
+use super::candidates::{AT_ONCE, Candidate, candidates};
 use super::close::{Closed, Closing};
 use super::watermark::Watermarks;
 use crate::erasure::ErasedSessions;
@@ -49,7 +49,8 @@ pub struct Closer {
     analytics: Arc<dyn Analytics>,
     replays: Arc<ReplayIndex>,
     erased: ErasedSessions,
-    watermarks: Watermarks,
+    analytics_marks: Watermarks,
+    replay_marks: Watermarks,
     database: String,
     options: CloserOptions,
     /// Up to where each partition was swept whole.
@@ -58,12 +59,13 @@ pub struct Closer {
 }
 
 impl Closer {
-    /// Closes the sessions of the partitions that `watermarks` knows.
+    /// Closes the sessions of the partitions that both views' watermarks know.
     pub fn new(
         analytics: Arc<dyn Analytics>,
         replays: Arc<ReplayIndex>,
         erased: ErasedSessions,
-        watermarks: Watermarks,
+        analytics_marks: Watermarks,
+        replay_marks: Watermarks,
         view_generation: u32,
         options: CloserOptions,
     ) -> Self {
@@ -71,7 +73,8 @@ impl Closer {
             analytics,
             replays,
             erased,
-            watermarks,
+            analytics_marks,
+            replay_marks,
             database: database(view_generation),
             options,
             swept: HashMap::new(),
@@ -92,7 +95,7 @@ impl Closer {
 
     async fn sweep(&mut self, stop: &watch::Receiver<bool>) {
         self.paused.retain(|_, since| since.elapsed() < PAUSE);
-        let marks = self.watermarks.of_partitions();
+        let marks = self.replay_marks.least_with(&self.analytics_marks);
         self.swept
             .retain(|partition, _| marks.iter().any(|(ours, _)| ours == partition));
         for (partition, watermark_ms) in marks {
@@ -129,7 +132,8 @@ impl Closer {
                 return;
             }
         };
-        let mut left = false;
+        // A full answer may not be all of them.
+        let mut left = found.len() == AT_ONCE;
         for candidate in found {
             if *stop.borrow() {
                 return;

@@ -2,7 +2,8 @@
 //!
 //! A lane's watermark is the append time of the last record that it made durable, or the wall clock where it has
 //! read to the end of its partition. Silence may be concluded only behind the least watermark of the partitions
-//! that are ours. Shared by the lanes (which note) and the closer (which asks).
+//! that are ours, in analytics and replay both: a session is looked for in the one and compacted from the other.
+//! Shared by the lanes (which note) and the closer (which asks).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +60,17 @@ impl Watermarks {
             .collect()
     }
 
+    /// The same for two views together: the lesser of both, and nothing where either knows nothing.
+    pub fn least_with(&self, other: &Self) -> Vec<(Partition, Option<i64>)> {
+        let others: HashMap<Partition, Option<i64>> = other.of_partitions().into_iter().collect();
+        let ours = self.of_partitions().into_iter();
+        ours.map(|(partition, mark)| {
+            let theirs = others.get(&partition).copied().flatten();
+            (partition, mark.zip(theirs).map(|(a, b)| a.min(b)))
+        })
+        .collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Partition, Mark>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,6 +113,17 @@ mod tests {
             },
         );
         assert!(marks.of_partitions()[0].1.unwrap() > 77);
+        let slower = Watermarks::default();
+        assert_eq!(marks.least_with(&slower), [(partition, None)]);
+        slower.note(
+            partition,
+            Progress {
+                done: 2,
+                appended_at_ms: Some(33),
+                at_end: false,
+            },
+        );
+        assert_eq!(marks.least_with(&slower), [(partition, Some(33))]);
         marks.revoked(partition);
         assert_eq!(marks.of_partitions(), []);
     }

@@ -46,7 +46,12 @@ pub(crate) async fn with_moments(reader: &Reader, hits: Vec<AuditHit>) -> Result
         return Ok(views);
     }
     let spans = spans(reader, &sessions).await?;
-    let traced = traced(reader, &sessions).await?;
+    let traced_sessions: Vec<Uuid> = views
+        .iter()
+        .filter(|view| view.text("trace_id").is_some())
+        .filter_map(|view| view.session().map(|session| session.uuid()))
+        .collect();
+    let traced = traced(reader, &traced_sessions).await?;
     let placed = views.into_iter().map(|view| {
         let moment = moment(&view, &spans, &traced);
         view.with_moment(moment)
@@ -95,6 +100,9 @@ async fn spans(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(String, Uu
 }
 
 async fn traced(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(Uuid, String), Traced>, ApiError> {
+    if sessions.is_empty() {
+        return Ok(HashMap::new());
+    }
     let sql = "SELECT session_id, JSONExtractString(properties, 'trace_id') AS trace, tab, at FROM hindsight.events \
                WHERE session_id IN {sessions:Array(UUID)} AND kind = 'network' AND trace != ''";
     let rows: Vec<Traced> =

@@ -40,19 +40,23 @@ pub(crate) async fn frame(
     let mut frames = FrameReader::new(reader.replays.segments().clone(), manifest);
     let (encoding, body) = if accepts(&headers, "zstd") {
         match frames.encoded(&found, false).await.map_err(unreadable)? {
-            Encoded::Zstd(bytes) => ("zstd", bytes),
-            Encoded::Dcz(bytes, _) => ("dcz", bytes),
+            Encoded::Zstd(bytes) => (Some("zstd"), bytes),
+            Encoded::Dcz(bytes, _) => (Some("dcz"), bytes),
         }
     } else {
-        ("identity", frames.raw(&found).await.map_err(unreadable)?)
+        (None, frames.raw(&found).await.map_err(unreadable)?)
     };
     let fixed = [
         (CONTENT_TYPE, "application/jsonl"),
-        (CONTENT_ENCODING, encoding),
         (CACHE_CONTROL, "private, max-age=31536000, immutable"),
         (VARY, "Accept-Encoding"),
     ];
     let mut response = (fixed, Body::from(body)).into_response();
+    if let Some(encoding) = encoding {
+        response
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
     if let Ok(tag) = HeaderValue::from_str(&format!("\"{id}\"")) {
         response.headers_mut().insert(ETAG, tag);
     }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
 use hindsight_engines::analytics::{Param, Query, QueryError};
 use hindsight_schemas::ids::ProjectId;
 use hindsight_schemas::reason::Reason;
@@ -45,12 +46,21 @@ pub(super) async fn run(reader: &Reader, projects: &[ProjectId], ask: Ask) -> Re
     let query = ask.params.into_iter().fold(query, |query, (name, value)| {
         query.param(name, Param::from(value))
     });
-    let _slot = reader
+    let slot = reader
         .sql_slots
-        .acquire()
+        .clone()
+        .acquire_owned()
         .await
         .map_err(|_| ApiError::new(Reason::Draining, "shutting down"))?;
-    let body = reader.analytics.stream(query).await.map_err(failed)?;
+    // A statement runs as long as its result is read: the slot goes with the body.
+    let body = reader
+        .analytics
+        .stream(query)
+        .await
+        .map_err(failed)?
+        .inspect(move |_| {
+            let _held = &slot;
+        });
     Ok((
         [
             (CONTENT_TYPE, media_type(&format)),
