@@ -81,11 +81,16 @@ impl System {
             VIEW_GENERATION,
         ));
 
-        let watermarks = Watermarks::default();
+        let (analytics_marks, replay_marks) = (Watermarks::default(), Watermarks::default());
         let shared_log: Arc<dyn EventLog> = log.clone();
         let mut lanes = Lanes::new(shared_log, ANALYTICS_BYTES + SEARCH_BYTES + REPLAY_BYTES);
         lanes.start(
-            AnalyticsView::new(analytics.clone(), erased.clone(), VIEW_GENERATION),
+            AnalyticsView::new(
+                analytics.clone(),
+                erased.clone(),
+                analytics_marks.clone(),
+                VIEW_GENERATION,
+            ),
             ANALYTICS_BYTES,
         )?;
         lanes.start(SearchView::new(search.clone(), VIEW_GENERATION), SEARCH_BYTES)?;
@@ -93,7 +98,7 @@ impl System {
             analytics.clone(),
             segments,
             erased.clone(),
-            watermarks.clone(),
+            replay_marks.clone(),
             VIEW_GENERATION,
         );
         lanes.start(replay, REPLAY_BYTES)?;
@@ -106,7 +111,8 @@ impl System {
             analytics.clone(),
             replays.clone(),
             erased.clone(),
-            watermarks,
+            analytics_marks,
+            replay_marks,
             VIEW_GENERATION,
             options,
         );

@@ -4,6 +4,7 @@
 //! for is stopped. **Failure**: ClickHouse's own codes, status and headers. **Bounds**: slots for readers and for
 //! writers apart, so that slow readers never keep an insert out; a request waits [`SLOT_WAIT`] for one.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use super::body;
 use super::library::{Engine, EngineError};
 use super::request::{Ask, MAX_FORM_BYTES, quoted, text};
 use super::statement::begins_insert;
-use super::worker::{Head, Output, work};
+use super::worker::{Head, Output, Piece, work};
 
 /// How long a request waits for a slot before it is told 503.
 const SLOT_WAIT: Duration = Duration::from_secs(10);
@@ -195,11 +196,8 @@ fn running(
     tag: &str,
     format: &str,
     summary: Option<String>,
-    result: mpsc::Receiver<Bytes>,
+    result: mpsc::Receiver<Piece>,
 ) -> Response {
-    let chunks = futures::stream::unfold(result, |mut result| async {
-        result.recv().await.map(|chunk| (chunk, result))
-    });
     let mut response = Response::builder()
         .header("X-ClickHouse-Query-Id", query_id)
         .header("X-ClickHouse-Server-Display-Name", "hindsight-embedded")
@@ -212,10 +210,29 @@ fn running(
     if let Some(summary) = summary {
         response = response.header("X-ClickHouse-Summary", summary);
     }
-    let body = Body::from_stream(chunks.map(Ok::<_, std::convert::Infallible>));
     response
-        .body(body)
+        .body(Body::from_stream(pieces(result)))
         .unwrap_or_else(|error| failed(&EngineError::new(36, "BAD_ARGUMENTS", error), ""))
+}
+
+/// The body; an error, which breaks the connection off, where the result is not whole.
+fn pieces(result: mpsc::Receiver<Piece>) -> impl Stream<Item = io::Result<Bytes>> {
+    futures::stream::unfold(Some(result), |state| async {
+        let mut result = state?;
+        match result.recv().await {
+            Some(Piece::Data(chunk)) => Some((Ok(chunk), Some(result))),
+            Some(Piece::End) => None,
+            Some(Piece::Exception(block)) => {
+                // Closed, so that the next turn is the cut; what is out by then reaches the client first.
+                result.close();
+                Some((Ok(block), Some(result)))
+            }
+            None => {
+                tokio::task::yield_now().await;
+                Some((Err(io::Error::other("the statement failed midway")), None))
+            }
+        }
+    })
 }
 
 fn failed(error: &EngineError, query_id: &str) -> Response {

@@ -5,8 +5,9 @@
 //! of its own (and streams nothing but SELECT).
 //!
 //! **Invariant:** an error before the first byte is the response's status; a later one is an exception block in the
-//! body, which then ends normally (a broken connection would lose the block, and a client could take a cut result for
-//! whole). **Bounds**: [`MAX_STATEMENT_BYTES`], one chunk in hand, a channel of few.
+//! body, and the connection then breaks off. No client can take a cut result for a whole one, not even one that looks
+//! for the block in a single read (as the clickhouse crate does).
+//! **Bounds**: [`MAX_STATEMENT_BYTES`], one chunk in hand, a channel of few.
 
 use std::io::Read;
 use std::time::Instant;
@@ -32,10 +33,20 @@ pub(super) enum Head {
     Failed(EngineError),
 }
 
+/// A piece of a response's body. A channel that closes before [`Piece::End`] is a cut result.
+pub(super) enum Piece {
+    /// Bytes of the result.
+    Data(Bytes),
+    /// The exception block of a statement that failed midway.
+    Exception(Bytes),
+    /// The result is whole.
+    End,
+}
+
 /// Where a worker's output goes.
 pub(super) struct Output {
     head: Option<oneshot::Sender<Head>>,
-    body: mpsc::Sender<Bytes>,
+    body: mpsc::Sender<Piece>,
     compress: bool,
     /// Names this response's exception block.
     tag: String,
@@ -44,7 +55,7 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn new(
         head: oneshot::Sender<Head>,
-        body: mpsc::Sender<Bytes>,
+        body: mpsc::Sender<Piece>,
         compress: bool,
         tag: String,
     ) -> Self {
@@ -76,7 +87,11 @@ impl Output {
         } else {
             chunk
         };
-        self.body.blocking_send(chunk).is_ok()
+        self.body.blocking_send(Piece::Data(chunk)).is_ok()
+    }
+
+    fn end(self) {
+        let _ = self.body.blocking_send(Piece::End);
     }
 
     fn fail(mut self, error: EngineError) {
@@ -87,14 +102,15 @@ impl Output {
         let (message, tag) = (error.message.trim_end(), &self.tag);
         let length = message.len() + 1;
         let block = format!("\r\n__exception__\r\n{tag}\r\n{message}\n{length} {tag}\r\n__exception__\r\n");
-        let _ = self.body.blocking_send(block.into());
+        let _ = self.body.blocking_send(Piece::Exception(block.into()));
     }
 }
 
 /// Runs what was asked.
 pub(super) fn work(engine: &Engine, ask: &Ask, chunks: Chunks, mut output: Output) {
-    if let Err(error) = run(engine, ask, chunks, &mut output) {
-        output.fail(error);
+    match run(engine, ask, chunks, &mut output) {
+        Ok(()) => output.end(),
+        Err(error) => output.fail(error),
     }
 }
 
