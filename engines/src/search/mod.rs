@@ -295,6 +295,11 @@ pub trait Search: Send + Sync {
     /// How far each partition was written. A partition that is not in the list has no documents.
     async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError>;
 
+    /// Removes documents whose `expires_at_s` lies before `now_s`: no search finds them afterwards. Says how many
+    /// went; an engine may take them in parts, so until it says 0 there may be more. Repeating is harmless. Whether
+    /// their ids are free afterwards is the engine's own affair: what comes late under one has expired as well.
+    async fn expire(&self, now_s: i64) -> Result<u64, SearchError>;
+
     /// Makes everything written before this call searchable, by whomever it was written.
     async fn refresh(&self) -> Result<(), SearchError>;
 

@@ -104,3 +104,36 @@ pub(super) async fn positions_are_kept(engine: &dyn Search) {
     engine.refresh().await.expect("answers");
     assert!(engine.health().await.expect("is well").documents > 0);
 }
+
+pub(super) async fn what_expired_is_found_no_more(engine: &dyn Search) {
+    let of = project("conformance-expiry");
+    let until = |name: &str, expires_at_s: i64| {
+        let mut document = Event::new(name, 1).document(&of);
+        document.expires_at_s = expires_at_s;
+        document
+    };
+    let [old, last, kept] = [until("o", 5_000), until("l", 5_999), until("k", 6_000)];
+    let stub = SearchWrite::Stub(until("s", 1).document_id());
+    let mut writes: Vec<SearchWrite> = [&old, &last, &kept]
+        .map(|document| create(document.clone()))
+        .into();
+    writes.push(stub.clone());
+    write(engine, writes).await;
+    let mut removed = 0;
+    loop {
+        let part = engine.expire(6_000).await.expect("answers");
+        removed += part;
+        if part == 0 {
+            break;
+        }
+    }
+    assert_eq!(removed, 2);
+    assert_eq!(names(engine, search_of("", (&of).into())).await, ["k"]);
+    assert_eq!(engine.get_audit(&of, old.id).await.expect("answers"), None);
+    let erased = create(until("s", 9_000));
+    assert_eq!(
+        write(engine, vec![erased]).await,
+        [WriteOutcome::Erased],
+        "a stub does not expire"
+    );
+}

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::LockError;
-use tantivy::indexer::IndexWriterOptions;
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyError};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -22,7 +22,7 @@ use analyzer::WordTokenizer;
 use layout::{Layout, WORDS};
 use positions::Positions;
 use read::Shared;
-use writer::{QUEUE, Request, Writer};
+use writer::{QUEUE, Request, Write, Writer};
 
 mod analyzer;
 mod collect;
@@ -35,6 +35,9 @@ mod writer;
 
 /// Searches at once.
 pub const SEARCHES: usize = 4;
+
+/// The share of deleted (expired) documents above which a segment is rewritten without them. Erased ones go at once.
+const DELETED_BEFORE_MERGE: f32 = 0.2;
 
 /// Bytes of documents that tantivy holds before it writes a segment (at least 15 MB).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,12 +163,16 @@ impl Folder {
             .memory_budget_per_thread(self.memory.0)
             .num_merge_threads(1)
             .build();
-        index.writer_with_options(options).map_err(|error| match error {
+        let writer: IndexWriter = index.writer_with_options(options).map_err(|error| match error {
             TantivyError::LockFailure(LockError::LockBusy, _) => {
                 SearchError::Locked(self.path.display().to_string())
             }
             other => engine(other),
-        })
+        })?;
+        let mut policy = LogMergePolicy::default();
+        policy.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
+        writer.set_merge_policy(Box::new(policy));
+        Ok(writer)
     }
 }
 
@@ -182,14 +189,27 @@ impl Search for EmbeddedSearch {
         let (answer, outcomes) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or(SearchError::Closed)?;
         queue
-            .send(Request {
+            .send(Request::Write(Write {
                 range,
                 writes,
                 answer,
-            })
+            }))
             .await
             .map_err(|_| SearchError::Closed)?;
         outcomes.await.map_err(|_| SearchError::Closed)?
+    }
+
+    /// Their ids are free again: a stub for each would outlive what it stands for.
+    async fn expire(&self, now_s: i64) -> Result<u64, SearchError> {
+        // Most calls find nothing, and those need not wait for a commit.
+        if self.blocking(move |shared| shared.expired(now_s)).await? == 0 {
+            return Ok(0);
+        }
+        let (answer, removed) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(SearchError::Closed)?;
+        let request = Request::Expire { now_s, answer };
+        queue.send(request).await.map_err(|_| SearchError::Closed)?;
+        removed.await.map_err(|_| SearchError::Closed)?
     }
 
     async fn search_audit(&self, search: AuditSearch) -> Result<AuditPage, SearchError> {

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use hindsight_schemas::ids::{AuditId, SessionId};
+use tantivy::collector::Count;
 use tantivy::{DocAddress, Index, IndexReader, Searcher, TantivyDocument};
 use uuid::Uuid;
 
@@ -101,6 +102,13 @@ impl Shared {
             session_id: session_id.map_err(|error| SearchError::Engine(error.to_string()))?,
             last_at_ms: key.occurred_at_us / 1000,
         })
+    }
+
+    /// How many documents have expired.
+    pub(super) fn expired(&self, now_s: i64) -> Result<u64, SearchError> {
+        let searcher = self.reader.searcher();
+        let count = searcher.search(&*self.layout.expired_query(now_s), &Count);
+        Ok(count.map_err(engine)? as u64)
     }
 
     pub(super) fn health(&self) -> Result<SearchHealth, SearchError> {

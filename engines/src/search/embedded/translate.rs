@@ -67,6 +67,12 @@ impl Layout {
         ])
     }
 
+    /// Whatever expired before this moment, Unix seconds. Stubs never do.
+    pub(super) fn expired_query(&self, now_s: i64) -> Boxed {
+        let before = self.within(self.expires_at, None, Some(now_s));
+        before.expect("one end is given")
+    }
+
     fn query(&self, query: &Query) -> Boxed {
         match query {
             Query::All => Box::new(AllQuery),

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use hindsight_schemas::documents::DocumentId;
 use hindsight_schemas::ids::Position;
+use tantivy::collector::Count;
 use tantivy::index::SegmentId;
 use tantivy::schema::{IndexRecordOption, Value};
 use tantivy::{
@@ -29,8 +30,19 @@ pub(super) const QUEUE: usize = 64;
 /// Documents after which a group is closed.
 pub(super) const GROUP_DOCUMENTS: usize = 20_000;
 
+/// What waits.
+pub(super) enum Request {
+    /// Documents of a range.
+    Write(Write),
+    /// Remove what expired before this moment, Unix seconds; answered with how many went.
+    Expire {
+        now_s: i64,
+        answer: oneshot::Sender<Result<u64, SearchError>>,
+    },
+}
+
 /// A write that waits.
-pub(super) struct Request {
+pub(super) struct Write {
     pub(super) range: WriteRange,
     pub(super) writes: Arc<Vec<SearchWrite>>,
     pub(super) answer: oneshot::Sender<Result<Vec<WriteOutcome>, SearchError>>,
@@ -61,20 +73,41 @@ pub(super) struct Writer {
 impl Writer {
     /// Runs until all senders are gone and the queue is empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
-        while let Some(first) = queue.blocking_recv() {
-            let mut documents = first.writes.len();
-            let mut group = vec![first];
-            while documents < GROUP_DOCUMENTS
-                && let Ok(next) = queue.try_recv()
-            {
-                documents += next.writes.len();
-                group.push(next);
+        let mut next = queue.blocking_recv();
+        while let Some(request) = next {
+            next = match request {
+                Request::Write(first) => self.group(first, &mut queue),
+                Request::Expire { now_s, answer } => {
+                    // A caller that went away asks again.
+                    let _ = answer.send(self.expire(now_s));
+                    None
+                }
             }
-            self.answer(group);
+            .or_else(|| queue.blocking_recv());
         }
     }
 
-    fn answer(&mut self, group: Vec<Request>) {
+    /// Writes this and what waits behind it as one; the first thing that is no write comes next.
+    fn group(&mut self, first: Write, queue: &mut mpsc::Receiver<Request>) -> Option<Request> {
+        let mut documents = first.writes.len();
+        let (mut group, mut next) = (vec![first], None);
+        while documents < GROUP_DOCUMENTS
+            && next.is_none()
+            && let Ok(waiting) = queue.try_recv()
+        {
+            match waiting {
+                Request::Write(write) => {
+                    documents += write.writes.len();
+                    group.push(write);
+                }
+                other => next = Some(other),
+            }
+        }
+        self.answer(group);
+        next
+    }
+
+    fn answer(&mut self, group: Vec<Write>) {
         let started = Instant::now();
         let result = self.write(&group);
         metrics::histogram!("hindsight_search_commit_seconds").record(started.elapsed().as_secs_f64());
@@ -95,12 +128,38 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, group: &[Request]) -> Result<Vec<Vec<WriteOutcome>>, SearchError> {
+    /// Opens tantivy's writer anew after a failure.
+    fn ready(&mut self) -> Result<(), SearchError> {
         if self.writer.is_none() {
             self.writer = Some(self.folder.writer(&self.index)?);
             self.reader.reload().map_err(engine)?;
         }
-        let writer = self.writer.as_mut().expect("opened above");
+        Ok(())
+    }
+
+    fn expire(&mut self, now_s: i64) -> Result<u64, SearchError> {
+        let removed = self.remove_expired(now_s);
+        if let Err(error) = &removed {
+            tracing::error!(%error, "expired documents could not be removed");
+            self.writer = None;
+        }
+        removed
+    }
+
+    fn remove_expired(&mut self, now_s: i64) -> Result<u64, SearchError> {
+        self.ready()?;
+        let expired = || self.layout.expired_query(now_s);
+        let count = self.reader.searcher().search(&*expired(), &Count);
+        let count = count.map_err(engine)? as u64;
+        let writer = self.writer.as_mut().expect("just opened");
+        writer.delete_query(expired()).map_err(engine)?;
+        self.commit(&[])?;
+        Ok(count)
+    }
+
+    fn write(&mut self, group: &[Write]) -> Result<Vec<Vec<WriteOutcome>>, SearchError> {
+        self.ready()?;
+        let writer = self.writer.as_mut().expect("just opened");
         let mut batch = Batch {
             layout: &self.layout,
             searcher: self.reader.searcher(),
@@ -118,7 +177,7 @@ impl Writer {
         Ok(outcomes)
     }
 
-    fn commit(&mut self, group: &[Request]) -> Result<(), SearchError> {
+    fn commit(&mut self, group: &[Write]) -> Result<(), SearchError> {
         let mut positions = self
             .positions
             .lock()
