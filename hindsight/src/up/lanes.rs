@@ -8,24 +8,37 @@ use hindsight_engines::log::embedded::RegisteredGroup;
 use hindsight_processors::delivery::{
     ByteBudget, DeliveryHandle, DeliverySettings, LaneStatus, Materializer, group, start,
 };
+use hindsight_processors::lifecycle::WatchedView;
 use hindsight_schemas::ids::Topic;
 
 /// The generation of every view until there is a rebuild.
 pub(super) const VIEW_GENERATION: u32 = 1;
 
+/// The materializers and what they read.
+const VIEWS: [(&str, &[Topic]); 3] = [
+    ("analytics", &[Topic::Recordings, Topic::Audit]),
+    ("search", &[Topic::Recordings, Topic::Audit]),
+    ("replay", &[Topic::Recordings]),
+];
+
 /// The groups that retention waits for: a record goes only when all of them have passed it.
 pub(super) fn groups() -> Vec<RegisteredGroup> {
-    let data = vec![Topic::Recordings, Topic::Audit];
-    [
-        ("analytics", data.clone()),
-        ("search", data),
-        ("replay", vec![Topic::Recordings]),
-    ]
-    .map(|(name, topics)| RegisteredGroup {
+    let registered = VIEWS.map(|(name, topics)| RegisteredGroup {
         name: group(name, VIEW_GENERATION),
-        topics,
-    })
-    .into()
+        topics: topics.to_vec(),
+    });
+    registered.into()
+}
+
+/// These views, to be watched.
+pub(super) fn watched(names: &[&str]) -> Vec<WatchedView> {
+    let named = VIEWS.iter().filter(|(name, _)| names.contains(name));
+    named
+        .map(|(name, topics)| WatchedView {
+            group: group(name, VIEW_GENERATION),
+            topics: topics.to_vec(),
+        })
+        .collect()
 }
 
 /// Materializers that run.

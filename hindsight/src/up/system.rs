@@ -17,21 +17,21 @@ use hindsight_engines::replay::ReplayIndex;
 use hindsight_engines::search::embedded::EmbeddedSearch;
 use hindsight_engines::segments::SegmentStore;
 use hindsight_processors::analytics::AnalyticsView;
+use hindsight_processors::delivery::group;
 use hindsight_processors::erasure::ErasedSessions;
-use hindsight_processors::lifecycle::{Closer, CloserOptions, Watermarks};
+use hindsight_processors::lifecycle::{Closer, CloserOptions, Ownership, Watermarks};
 use hindsight_processors::replay::ReplayView;
 use hindsight_processors::search::SearchView;
+use hindsight_schemas::ids::Topic;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::engines;
-use super::lanes::{self, Lanes, VIEW_GENERATION};
+use super::lanes::{self, Lanes, VIEW_GENERATION, watched};
 use crate::settings::Settings;
 
 const MIB: usize = 1 << 20;
-/// How old the lanes' own word on how far they are may be.
-const STATUS_AGE: Duration = Duration::from_secs(2);
 /// What the lanes of each view may hold; together the lanes' part of the process's memory.
 const ANALYTICS_BYTES: usize = 32 * MIB;
 const SEARCH_BYTES: usize = 24 * MIB;
@@ -44,6 +44,7 @@ pub(super) struct System {
     pub(super) search: Arc<EmbeddedSearch>,
     pub(super) replays: Arc<ReplayIndex>,
     pub(super) erased: ErasedSessions,
+    searchable: Watermarks,
     /// None once closed.
     running: Mutex<Option<Running>>,
 }
@@ -52,8 +53,10 @@ pub(super) struct System {
 struct Running {
     clickhouse: Supervisor,
     lanes: Lanes,
-    closer: JoinHandle<()>,
-    stop_closer: watch::Sender<bool>,
+    ownership: Ownership,
+    /// The closer of sessions, and those who watch how far the views are.
+    tasks: Vec<JoinHandle<()>>,
+    stop_tasks: watch::Sender<bool>,
 }
 
 impl System {
@@ -81,28 +84,20 @@ impl System {
             VIEW_GENERATION,
         ));
 
-        let (analytics_marks, replay_marks) = (Watermarks::default(), Watermarks::default());
         let shared_log: Arc<dyn EventLog> = log.clone();
-        let mut lanes = Lanes::new(shared_log, ANALYTICS_BYTES + SEARCH_BYTES + REPLAY_BYTES);
+        let mut lanes = Lanes::new(shared_log.clone(), ANALYTICS_BYTES + SEARCH_BYTES + REPLAY_BYTES);
         lanes.start(
-            AnalyticsView::new(
-                analytics.clone(),
-                erased.clone(),
-                analytics_marks.clone(),
-                VIEW_GENERATION,
-            ),
+            AnalyticsView::new(analytics.clone(), erased.clone(), VIEW_GENERATION),
             ANALYTICS_BYTES,
         )?;
         lanes.start(SearchView::new(search.clone(), VIEW_GENERATION), SEARCH_BYTES)?;
-        let replay = ReplayView::new(
-            analytics.clone(),
-            segments,
-            erased.clone(),
-            replay_marks.clone(),
-            VIEW_GENERATION,
-        );
+        let replay = ReplayView::new(analytics.clone(), segments, erased.clone(), VIEW_GENERATION);
         lanes.start(replay, REPLAY_BYTES)?;
 
+        let closable = Watermarks::new(shared_log.clone(), watched(&["analytics", "replay"]));
+        let searchable = Watermarks::new(shared_log.clone(), watched(&["search"]));
+        let ownership = Ownership::join(shared_log, group("lifecycle", VIEW_GENERATION), Topic::Recordings)
+            .context("no thread for the lifecycle")?;
         let options = CloserOptions {
             silence: Duration::from_secs(settings.replay.close_after_seconds),
             ..CloserOptions::default()
@@ -111,18 +106,23 @@ impl System {
             analytics.clone(),
             replays.clone(),
             erased.clone(),
-            analytics_marks,
-            replay_marks,
+            ownership.held(),
+            closable.clone(),
             VIEW_GENERATION,
             options,
         );
-        let (stop_closer, stopped) = watch::channel(false);
-        let closer = tokio::spawn(closer.run(stopped));
+        let (stop_tasks, stopped) = watch::channel(false);
+        let tasks = vec![
+            tokio::spawn(closer.run(stopped.clone())),
+            tokio::spawn(closable.run(stopped.clone())),
+            tokio::spawn(searchable.clone().run(stopped)),
+        ];
         let running = Mutex::new(Some(Running {
             clickhouse,
             lanes,
-            closer,
-            stop_closer,
+            ownership,
+            tasks,
+            stop_tasks,
         }));
         Ok(Self {
             log,
@@ -130,6 +130,7 @@ impl System {
             search,
             replays,
             erased,
+            searchable,
             running,
         })
     }
@@ -159,18 +160,9 @@ impl System {
         parts
     }
 
-    /// Up to when everything received can be searched: known while the lanes have nothing left to do.
+    /// Up to when everything received can be searched.
     pub(super) fn search_complete_to(&self) -> Option<Timestamp> {
-        let running = self.running();
-        let lanes = running.as_ref()?.lanes.status();
-        let mut searching = lanes
-            .iter()
-            .filter(|lane| lane.materializer == "search")
-            .peekable();
-        searching.peek()?;
-        searching
-            .all(|lane| lane.lag() == 0)
-            .then(|| Timestamp::now() - STATUS_AGE)
+        Timestamp::from_millisecond(self.searchable.least()?).ok()
     }
 
     /// Lets the views commit what is done, then closes the engines.
@@ -178,10 +170,13 @@ impl System {
         let Some(running) = self.running().take() else {
             return;
         };
-        let _ = running.stop_closer.send(true);
-        if let Err(error) = running.closer.await {
-            tracing::error!(%error, "the closer of sessions had failed");
+        let _ = running.stop_tasks.send(true);
+        for task in running.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a task of the lifecycle had failed");
+            }
         }
+        running.ownership.leave().await;
         running.lanes.stop().await;
         let log = self.log.clone();
         if tokio::task::spawn_blocking(move || log.close()).await.is_err() {

@@ -25,9 +25,8 @@ use hindsight_schemas::rows::{AuditRow, Batch, RecorderEvent};
 use serde::Deserialize;
 
 use crate::decode::{Blame, convert_each};
-use crate::delivery::{Materializer, PrepareError, Prepared, Progress, RangeName, ViewError, WriteError};
+use crate::delivery::{Materializer, PrepareError, Prepared, RangeName, ViewError, WriteError};
 use crate::erasure::ErasedSessions;
-use crate::lifecycle::Watermarks;
 use erase::Erasures;
 
 /// The version of the conversion: another one makes other rows of the same records.
@@ -37,22 +36,15 @@ const VERSION: u32 = 1;
 pub struct AnalyticsView {
     engine: Arc<dyn Analytics>,
     erased: ErasedSessions,
-    watermarks: Watermarks,
     view_generation: u32,
 }
 
 impl AnalyticsView {
-    /// Writes to this engine; tells `watermarks` how far it is.
-    pub fn new(
-        engine: Arc<dyn Analytics>,
-        erased: ErasedSessions,
-        watermarks: Watermarks,
-        view_generation: u32,
-    ) -> Self {
+    /// Writes to this engine.
+    pub fn new(engine: Arc<dyn Analytics>, erased: ErasedSessions, view_generation: u32) -> Self {
         Self {
             engine,
             erased,
-            watermarks,
             view_generation,
         }
     }
@@ -174,20 +166,11 @@ impl Materializer for AnalyticsView {
         holds_rows(&*self.engine, &self.database(), table, partition.partition).await
     }
 
-    async fn on_assigned(&self, partition: Partition) -> Result<(), ViewError> {
-        self.watermarks.assigned(partition);
+    async fn on_assigned(&self, _partition: Partition) -> Result<(), ViewError> {
         self.erased
             .load()
             .await
             .map_err(|error| ViewError(error.to_string()))
-    }
-
-    fn on_progress(&self, partition: Partition, progress: Progress) {
-        self.watermarks.note(partition, progress);
-    }
-
-    fn on_revoked(&self, partition: Partition) {
-        self.watermarks.revoked(partition);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which sessions may be closed, asked of the index: not one lane's memory, so a restart forgets nothing.
 //!
-//! **Bound:** [`AT_ONCE`] sessions an answer; the next sweep brings the rest.
+//! **Bound:** the caller's; the next sweep brings the rest.
 
 use hindsight_engines::analytics::{Analytics, Query, QueryError, query_rows};
 use hindsight_schemas::ids::{ProjectId, SessionId};
@@ -8,7 +8,7 @@ use hindsight_schemas::row_binary::Millis;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// Sessions closed in one sweep at most.
+/// Sessions closed in one sweep of a partition at most.
 pub(super) const AT_ONCE: usize = 200;
 
 /// A session that may be closed.
@@ -35,6 +35,7 @@ pub(super) async fn candidates(
     partition: u32,
     since: Millis,
     silent_since: Millis,
+    at_most: usize,
 ) -> Result<Vec<Candidate>, QueryError> {
     let sql = format!(
         "SELECT b.project AS project, b.session_id AS session_id, b.known AS known FROM \
@@ -47,7 +48,7 @@ pub(super) async fn candidates(
          LEFT ANY JOIN (SELECT project, session_id, batches FROM {database}.sessions FINAL) AS s \
              ON s.project = b.project AND s.session_id = b.session_id \
          WHERE b.known != s.batches AND (b.over OR b.last < {{silent:DateTime64(3, 'UTC')}}) \
-         ORDER BY b.last LIMIT {AT_ONCE}"
+         ORDER BY b.last LIMIT {at_most}"
     );
     let query = Query::new(sql)
         .param("partition", partition)

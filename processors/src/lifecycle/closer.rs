@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::candidates::{AT_ONCE, Candidate, candidates};
 use super::close::{Closed, Closing};
+use super::ownership::Held;
 use super::watermark::Watermarks;
 use crate::erasure::ErasedSessions;
 
@@ -49,8 +50,8 @@ pub struct Closer {
     analytics: Arc<dyn Analytics>,
     replays: Arc<ReplayIndex>,
     erased: ErasedSessions,
-    analytics_marks: Watermarks,
-    replay_marks: Watermarks,
+    held: Held,
+    watermarks: Watermarks,
     database: String,
     options: CloserOptions,
     /// Up to where each partition was swept whole.
@@ -59,13 +60,14 @@ pub struct Closer {
 }
 
 impl Closer {
-    /// Closes the sessions of the partitions that both views' watermarks know.
+    /// Closes the sessions of the partitions that are held, behind `watermarks`: those of analytics and replay, as a
+    /// session is looked for in the one and compacted from the other.
     pub fn new(
         analytics: Arc<dyn Analytics>,
         replays: Arc<ReplayIndex>,
         erased: ErasedSessions,
-        analytics_marks: Watermarks,
-        replay_marks: Watermarks,
+        held: Held,
+        watermarks: Watermarks,
         view_generation: u32,
         options: CloserOptions,
     ) -> Self {
@@ -73,8 +75,8 @@ impl Closer {
             analytics,
             replays,
             erased,
-            analytics_marks,
-            replay_marks,
+            held,
+            watermarks,
             database: database(view_generation),
             options,
             swept: HashMap::new(),
@@ -95,11 +97,10 @@ impl Closer {
 
     async fn sweep(&mut self, stop: &watch::Receiver<bool>) {
         self.paused.retain(|_, since| since.elapsed() < PAUSE);
-        let marks = self.replay_marks.least_with(&self.analytics_marks);
-        self.swept
-            .retain(|partition, _| marks.iter().any(|(ours, _)| ours == partition));
-        for (partition, watermark_ms) in marks {
-            let Some(watermark_ms) = watermark_ms else {
+        let held = self.held.partitions();
+        self.swept.retain(|partition, _| held.contains(partition));
+        for partition in held {
+            let Some(watermark_ms) = self.watermarks.of(partition) else {
                 continue;
             };
             if *stop.borrow() {
@@ -124,6 +125,7 @@ impl Closer {
             partition.partition,
             Millis(since),
             Millis(silent_since),
+            AT_ONCE + self.paused.len(),
         );
         let found = match found.await {
             Ok(found) => found,
@@ -133,7 +135,7 @@ impl Closer {
             }
         };
         // A full answer may not be all of them.
-        let mut left = found.len() == AT_ONCE;
+        let mut left = found.len() >= AT_ONCE;
         for candidate in found {
             if *stop.borrow() {
                 return;

@@ -7,7 +7,9 @@ mod candidates;
 mod close;
 mod closer;
 mod facts;
+mod ownership;
 mod watermark;
 
 pub use closer::{Closer, CloserOptions};
-pub use watermark::Watermarks;
+pub use ownership::{Held, Ownership};
+pub use watermark::{WatchedView, Watermarks};

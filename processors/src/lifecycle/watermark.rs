@@ -1,78 +1,163 @@
-//! How far the views of this process have come, in time.
+//! How far the views have come, in time: asked of the log, so that any process knows it of every view, wherever its
+//! lanes run.
 //!
-//! A lane's watermark is the append time of the last record that it made durable, or the wall clock where it has
-//! read to the end of its partition. Silence may be concluded only behind the least watermark of the partitions
-//! that are ours, in analytics and replay both: a session is looked for in the one and compacted from the other.
-//! Shared by the lanes (which note) and the closer (which asks).
+//! Each look notes the moment, then the end of every partition. Once a group has committed past that end, everything
+//! appended before that moment is in its view. **Invariant:** a watermark never goes back, and never names a moment
+//! whose records aren't all in the view. **Failure**: a log that doesn't answer leaves the marks where they were.
+//! **Bound**: [`LOOKS`] moments a partition and group; a view that is far behind keeps them further apart.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hindsight_schemas::ids::Partition;
+use hindsight_engines::log::{ConsumerError, EventLog};
+use hindsight_schemas::ids::{Offset, Partition, Topic};
+use tokio::sync::watch;
 
-use crate::delivery::Progress;
+/// Moments kept while a view is behind.
+const LOOKS: usize = 64;
+/// Between two looks.
+const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL_MS: i64 = 1_000;
 
-/// The watermarks of a view's lanes in this process.
-#[derive(Debug, Clone, Default)]
-pub struct Watermarks(Arc<Mutex<HashMap<Partition, Mark>>>);
+/// A view whose progress is watched: its consumer group and what it reads.
+#[derive(Debug, Clone)]
+pub struct WatchedView {
+    /// As in [`crate::delivery::group`].
+    pub group: String,
+    /// The topics it reads.
+    pub topics: Vec<Topic>,
+}
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Mark {
-    appended_at_ms: Option<i64>,
-    at_end: bool,
+/// The watermarks of some views. Cheap to clone.
+#[derive(Clone)]
+pub struct Watermarks {
+    log: Arc<dyn EventLog>,
+    views: Arc<[WatchedView]>,
+    tracks: Arc<Mutex<BTreeMap<(usize, Partition), Track>>>,
 }
 
 impl Watermarks {
-    /// The partition is ours; nothing is known of it yet.
-    pub(crate) fn assigned(&self, partition: Partition) {
-        self.lock().insert(partition, Mark::default());
+    /// Of these views; nothing is known before the first look.
+    pub fn new(log: Arc<dyn EventLog>, views: Vec<WatchedView>) -> Self {
+        let tracks = views.iter().enumerate().flat_map(|(index, view)| {
+            let topics = view.topics.iter();
+            let partitions = topics.flat_map(|&topic| {
+                (0..log.partitions(topic)).map(move |partition| Partition { topic, partition })
+            });
+            partitions
+                .map(move |partition| ((index, partition), Track::default()))
+                .collect::<Vec<_>>()
+        });
+        Self {
+            tracks: Arc::new(Mutex::new(tracks.collect())),
+            log,
+            views: views.into(),
+        }
     }
 
-    /// The partition is no longer ours.
-    pub(crate) fn revoked(&self, partition: Partition) {
-        self.lock().remove(&partition);
+    /// Looks once a second until `stop` turns true or is dropped.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            if let Err(error) = self.look().await {
+                tracing::warn!(%error, "how far the views are can't be asked");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
+            }
+        }
     }
 
-    /// A lane came this far.
-    pub(crate) fn note(&self, partition: Partition, progress: Progress) {
-        let mut marks = self.lock();
-        let mark = marks.entry(partition).or_default();
-        mark.appended_at_ms = progress.appended_at_ms.or(mark.appended_at_ms);
-        mark.at_end = progress.at_end;
+    /// One look at every partition.
+    pub async fn look(&self) -> Result<(), ConsumerError> {
+        // First the moment, then the ends: whatever was appended before it lies before them.
+        let at_ms = unix_ms();
+        let watched: Vec<(usize, Partition)> = self.lock().keys().copied().collect();
+        let mut ends = BTreeMap::new();
+        for (_, partition) in &watched {
+            if !ends.contains_key(partition) {
+                ends.insert(*partition, self.log.offsets(*partition).await?);
+            }
+        }
+        for (view, partition) in watched {
+            let (start, end) = ends[&partition];
+            let committed = self
+                .log
+                .committed(&self.views[view].group, partition)
+                .await?
+                .map_or(start, |committed| committed.offset);
+            if let Some(track) = self.lock().get_mut(&(view, partition)) {
+                track.looked(at_ms, end);
+                track.committed(committed);
+            }
+        }
+        Ok(())
     }
 
-    /// For each partition that is ours, up to which moment its view is complete; `None` where nothing is known.
-    pub fn of_partitions(&self) -> Vec<(Partition, Option<i64>)> {
-        let now_ms = unix_ms();
-        self.lock()
-            .iter()
-            .map(|(partition, mark)| {
-                (
-                    *partition,
-                    if mark.at_end {
-                        Some(now_ms)
-                    } else {
-                        mark.appended_at_ms
-                    },
-                )
-            })
-            .collect()
+    /// Up to when all the views that read this partition are complete in it, Unix milliseconds.
+    pub fn of(&self, partition: Partition) -> Option<i64> {
+        least(
+            self.lock()
+                .iter()
+                .filter(|((_, of), _)| *of == partition)
+                .map(|(_, track)| track.reached),
+        )
     }
 
-    /// The same for two views together: the lesser of both, and nothing where either knows nothing.
-    pub fn least_with(&self, other: &Self) -> Vec<(Partition, Option<i64>)> {
-        let others: HashMap<Partition, Option<i64>> = other.of_partitions().into_iter().collect();
-        let ours = self.of_partitions().into_iter();
-        ours.map(|(partition, mark)| {
-            let theirs = others.get(&partition).copied().flatten();
-            (partition, mark.zip(theirs).map(|(a, b)| a.min(b)))
-        })
-        .collect()
+    /// Up to when all the views are complete in all their partitions, Unix milliseconds.
+    pub fn least(&self) -> Option<i64> {
+        least(self.lock().values().map(|track| track.reached))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Partition, Mark>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(usize, Partition), Track>> {
+        self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nothing, where there is nothing or one of them is not known.
+fn least(marks: impl Iterator<Item = Option<i64>>) -> Option<i64> {
+    marks
+        .reduce(|least, mark| least.zip(mark).map(|(a, b)| a.min(b)))
+        .flatten()
+}
+
+/// One view in one partition.
+#[derive(Debug, Default)]
+struct Track {
+    /// Moments that the view hasn't reached, with the partition's end at each.
+    looks: VecDeque<(i64, Offset)>,
+    reached: Option<i64>,
+    /// How far apart looks are kept.
+    spacing_ms: i64,
+}
+
+impl Track {
+    fn looked(&mut self, at_ms: i64, end: Offset) {
+        let newest = self.looks.back().map(|&(newest, _)| newest);
+        if newest.is_some_and(|newest| at_ms - newest < self.spacing_ms) {
+            return;
+        }
+        if self.looks.len() == LOOKS {
+            let mut keep = false;
+            self.looks.retain(|_| {
+                keep = !keep;
+                keep
+            });
+            self.spacing_ms = 2 * self.spacing_ms.max(INTERVAL_MS);
+        }
+        self.looks.push_back((at_ms, end));
+    }
+
+    fn committed(&mut self, done: Offset) {
+        while let Some(&(at_ms, end)) = self.looks.front() {
+            if end > done {
+                return;
+            }
+            self.looks.pop_front();
+            self.reached = self.reached.max(Some(at_ms));
+        }
+        self.spacing_ms = 0;
     }
 }
 
@@ -84,47 +169,44 @@ fn unix_ms() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hindsight_schemas::ids::Topic;
 
     #[test]
-    fn a_lane_that_is_not_at_the_end_is_as_far_as_its_last_record() {
-        let marks = Watermarks::default();
-        let partition = Partition {
-            topic: Topic::Recordings,
-            partition: 1,
-        };
-        marks.assigned(partition);
-        assert_eq!(marks.of_partitions(), [(partition, None)]);
-        marks.note(
-            partition,
-            Progress {
-                done: 5,
-                appended_at_ms: Some(77),
-                at_end: false,
-            },
+    fn a_moment_is_reached_when_its_end_is_committed() {
+        let mut track = Track::default();
+        track.looked(1_000, 5);
+        track.committed(4);
+        assert_eq!(track.reached, None);
+        track.looked(2_000, 9);
+        track.committed(5);
+        assert_eq!(track.reached, Some(1_000));
+        track.committed(20);
+        assert_eq!(track.reached, Some(2_000));
+    }
+
+    #[test]
+    fn a_view_far_behind_still_reaches_old_moments() {
+        let mut track = Track::default();
+        for (second, end) in (0..10_000).zip(0..) {
+            track.looked(second * 1_000, end);
+            assert!(track.looks.len() <= LOOKS);
+        }
+        track.committed(5_000);
+        let reached = track.reached.unwrap();
+        assert!((4_000_000..=5_000_000).contains(&reached), "{reached}");
+        track.committed(10_000);
+        track.looked(10_000_000, 10_000);
+        track.committed(10_000);
+        assert_eq!(
+            track.reached,
+            Some(10_000_000),
+            "caught up, each look counts again"
         );
-        assert_eq!(marks.of_partitions(), [(partition, Some(77))]);
-        marks.note(
-            partition,
-            Progress {
-                done: 5,
-                appended_at_ms: None,
-                at_end: true,
-            },
-        );
-        assert!(marks.of_partitions()[0].1.unwrap() > 77);
-        let slower = Watermarks::default();
-        assert_eq!(marks.least_with(&slower), [(partition, None)]);
-        slower.note(
-            partition,
-            Progress {
-                done: 2,
-                appended_at_ms: Some(33),
-                at_end: false,
-            },
-        );
-        assert_eq!(marks.least_with(&slower), [(partition, Some(33))]);
-        marks.revoked(partition);
-        assert_eq!(marks.of_partitions(), []);
+    }
+
+    #[test]
+    fn one_that_is_not_known_leaves_the_least_unknown() {
+        assert_eq!(least([Some(3), Some(1)].into_iter()), Some(1));
+        assert_eq!(least([Some(3), None].into_iter()), None);
+        assert_eq!(least(std::iter::empty()), None);
     }
 }

@@ -24,9 +24,8 @@ use hindsight_schemas::rows::Segment;
 
 use crate::analytics::{holds_rows, insert_failed, settle_failed};
 use crate::decode::{Blame, convert_each};
-use crate::delivery::{Materializer, PrepareError, Prepared, Progress, RangeName, ViewError, WriteError};
+use crate::delivery::{Materializer, PrepareError, Prepared, RangeName, ViewError, WriteError};
 use crate::erasure::ErasedSessions;
-use crate::lifecycle::Watermarks;
 
 pub(crate) use index::generation_rows;
 
@@ -38,24 +37,21 @@ pub struct ReplayView {
     analytics: Arc<dyn Analytics>,
     segments: Arc<dyn SegmentStore>,
     erased: ErasedSessions,
-    watermarks: Watermarks,
     view_generation: u32,
 }
 
 impl ReplayView {
-    /// Writes objects to `segments` and their index to `analytics`; tells `watermarks` how far it is.
+    /// Writes objects to `segments` and their index to `analytics`.
     pub fn new(
         analytics: Arc<dyn Analytics>,
         segments: Arc<dyn SegmentStore>,
         erased: ErasedSessions,
-        watermarks: Watermarks,
         view_generation: u32,
     ) -> Self {
         Self {
             analytics,
             segments,
             erased,
-            watermarks,
             view_generation,
         }
     }
@@ -207,19 +203,10 @@ impl Materializer for ReplayView {
         .await
     }
 
-    async fn on_assigned(&self, partition: Partition) -> Result<(), ViewError> {
-        self.watermarks.assigned(partition);
+    async fn on_assigned(&self, _partition: Partition) -> Result<(), ViewError> {
         self.erased
             .load()
             .await
             .map_err(|error| ViewError(error.to_string()))
-    }
-
-    fn on_progress(&self, partition: Partition, progress: Progress) {
-        self.watermarks.note(partition, progress);
-    }
-
-    fn on_revoked(&self, partition: Partition) {
-        self.watermarks.revoked(partition);
     }
 }

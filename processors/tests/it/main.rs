@@ -6,5 +6,6 @@
 )]
 
 mod cuts;
+mod lifecycle;
 mod runtime;
 mod sim;

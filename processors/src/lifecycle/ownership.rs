@@ -1,0 +1,123 @@
+//! Which partitions this process looks after: membership of a consumer group that reads nothing.
+//!
+//! **Invariant:** a partition is held by one live member at a time, as far as the log's lease goes; work on it must
+//! bear a second worker all the same (closes are claimed by create-only objects). **Failure**: a member that was
+//! fenced holds nothing and joins anew. **Bound**: one thread.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hindsight_engines::log::{Consumer, ConsumerError, EventLog, Polled};
+use hindsight_schemas::ids::{Partition, Topic};
+
+/// The longest wait of a poll; the membership lives by polling.
+const POLL: Duration = Duration::from_millis(500);
+/// Between two tries to join.
+const REJOIN: Duration = Duration::from_secs(1);
+
+/// The membership.
+pub struct Ownership {
+    held: Arc<Mutex<BTreeSet<Partition>>>,
+    stopping: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Ownership {
+    /// Joins the group on a topic.
+    pub fn join(log: Arc<dyn EventLog>, group: String, topic: Topic) -> std::io::Result<Self> {
+        let held = Arc::new(Mutex::new(BTreeSet::new()));
+        let stopping = Arc::new(AtomicBool::new(false));
+        let member = Member {
+            log,
+            group,
+            topic,
+            held: held.clone(),
+            stopping: stopping.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("lifecycle-owner".into())
+            .spawn(move || member.run())?;
+        Ok(Self {
+            held,
+            stopping,
+            thread,
+        })
+    }
+
+    /// A view of what is held, for the one who does the work.
+    pub fn held(&self) -> Held {
+        Held(self.held.clone())
+    }
+
+    /// Leaves the group.
+    pub async fn leave(self) {
+        self.stopping.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        let thread = self.thread;
+        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("the thread of the lifecycle's membership had panicked");
+        }
+    }
+}
+
+/// What is held at the moment.
+#[derive(Debug, Clone, Default)]
+pub struct Held(Arc<Mutex<BTreeSet<Partition>>>);
+
+impl Held {
+    /// The partitions, in order.
+    pub fn partitions(&self) -> Vec<Partition> {
+        lock(&self.0).iter().copied().collect()
+    }
+}
+
+struct Member {
+    log: Arc<dyn EventLog>,
+    group: String,
+    topic: Topic,
+    held: Arc<Mutex<BTreeSet<Partition>>>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Member {
+    fn run(&self) {
+        while !self.is_stopping() {
+            let attended = self
+                .log
+                .consumer(&self.group, &[self.topic])
+                .and_then(|mut consumer| self.attend(&mut *consumer));
+            lock(&self.held).clear();
+            if let Err(error) = attended {
+                tracing::warn!(%error, group = %self.group, "membership lost, joining anew");
+                std::thread::park_timeout(REJOIN);
+            }
+        }
+    }
+
+    fn attend(&self, consumer: &mut dyn Consumer) -> Result<(), ConsumerError> {
+        while !self.is_stopping() {
+            for polled in consumer.poll(POLL)? {
+                match polled {
+                    Polled::Assigned(partitions) => lock(&self.held).extend(partitions),
+                    Polled::Revoked(partitions) => {
+                        lock(&self.held).retain(|held| !partitions.contains(held));
+                    }
+                    Polled::Record(_) | Polled::EndOfPartition(..) | Polled::OutOfRange { .. } => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+fn lock(held: &Mutex<BTreeSet<Partition>>) -> MutexGuard<'_, BTreeSet<Partition>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
