@@ -17,8 +17,8 @@ use serde::Deserialize;
 use crate::analytics::{Analytics, Query, QueryError, query_rows};
 use crate::segments::format::Footer;
 use crate::segments::{
-    FlushFrame, Manifest, ManifestError, Prefix, ReadError, SegmentPath, SegmentStore, Sources, StoreError,
-    flush_frames, footer,
+    FlushFrame, Manifest, ManifestError, ReadError, SegmentPath, SegmentStore, Sources, StoreError,
+    claims_of, flush_frames, footer,
 };
 
 /// Flush objects of one session at most: twelve hours at one a second.
@@ -27,8 +27,6 @@ pub const MAX_FLUSH_OBJECTS: usize = 50_000;
 const FOOTERS_AT_ONCE: usize = 16;
 /// Footers of flush objects that are kept: neighbouring sessions share them.
 const FOOTERS_KEPT: usize = 256;
-/// Claims listed in one request; generations beyond that are listed on.
-const CLAIMS_PAGE: usize = 1000;
 
 /// Why a session's parts can't be told.
 #[derive(Debug, thiserror::Error)]
@@ -120,22 +118,9 @@ impl ReplayIndex {
         project: &ProjectId,
         session: SessionId,
     ) -> Result<Option<Arc<Footer>>, ReplayError> {
-        let prefix = Prefix::Session {
-            project: project.clone(),
-            session,
-        };
-        let mut newest: Option<SegmentPath> = None;
-        loop {
-            let page = self.segments.list(&prefix, newest.as_ref(), CLAIMS_PAGE).await?;
-            let full = page.len() == CLAIMS_PAGE;
-            newest = page.into_iter().next_back().map(|listed| listed.path).or(newest);
-            if !full {
-                break;
-            }
-        }
-        match newest {
+        match claims_of(&*self.segments, project, session).await?.pop() {
             None => Ok(None),
-            Some(path) => Ok(Some(Arc::new(footer(&*self.segments, &path).await?))),
+            Some(newest) => Ok(Some(Arc::new(footer(&*self.segments, &newest.path).await?))),
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! The create-only object `erased/<project>/<session>` is written before the erasure's records, so what a lane reads
 //! on assign covers every record that lies behind it in the log. **Invariant:** the set only grows while the
-//! process lives. Bound: one entry (about 100 bytes) an erased session; objects are kept longer than log and
-//! `session_age`, then removed by lifecycle.
+//! process lives. Bound: one entry (about 100 bytes) an erased session; the objects stay for good, since nothing tells
+//! how long the log's oldest record may wait for a lane that stands.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};

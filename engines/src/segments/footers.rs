@@ -27,14 +27,31 @@ impl ReadError {
     }
 }
 
+/// A footer, and how old the object is.
+#[derive(Debug, Clone)]
+pub struct DatedFooter {
+    /// The footer.
+    pub footer: Footer,
+    /// When the object was made, Unix milliseconds, by the store's clock.
+    pub modified_ms: i64,
+}
+
 /// The footer of a stored object.
 pub async fn footer(store: &dyn SegmentStore, path: &SegmentPath) -> Result<Footer, ReadError> {
+    Ok(dated_footer(store, path).await?.footer)
+}
+
+/// The footer of a stored object and when that was made.
+pub async fn dated_footer(store: &dyn SegmentStore, path: &SegmentPath) -> Result<DatedFooter, ReadError> {
     let name = path.to_string();
     let mut wanted = TAIL_BYTES;
     loop {
         let tail = store.get_tail(path, wanted).await?;
         match read_tail(&name, &tail.bytes, tail.object_bytes)? {
-            Tail::Footer(footer) => return Ok(footer),
+            Tail::Footer(footer) => {
+                let modified_ms = tail.modified_ms;
+                return Ok(DatedFooter { footer, modified_ms });
+            }
             Tail::Needs(bytes) if bytes > wanted && bytes <= 2 * MAX_FOOTER_BYTES as u64 => wanted = bytes,
             Tail::Needs(_) => return Err(FormatError::FooterChecksum { object: name }.into()),
         }

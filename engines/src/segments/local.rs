@@ -8,6 +8,8 @@
 //! **Invariant:** what a put answered, `Created` or `Exists`, survives a crash. **Failure:** a crash leaves scratch
 //! files, which the next open removes; nothing half-written ever has a name. One process a folder.
 
+mod list;
+
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -244,7 +246,25 @@ impl SegmentStore for LocalSegments {
         after: Option<&SegmentPath>,
         limit: usize,
     ) -> Result<Vec<Listed>, StoreError> {
-        self.objects.list(prefix, after, limit).await
+        let (folder, prefix) = (self.folder.clone(), prefix.to_string());
+        let after = after.map(ToString::to_string);
+        let wrap = |source| io_error(&self.folder.root, source);
+        let page =
+            tokio::task::spawn_blocking(move || list::list(&folder.root, &prefix, after.as_deref(), limit));
+        let page = page
+            .await
+            .map_err(io::Error::other)
+            .and_then(|page| page)
+            .map_err(wrap)?;
+        page.into_iter()
+            .map(|found| {
+                Ok(Listed {
+                    path: found.name.parse()?,
+                    bytes: found.bytes,
+                    modified_ms: found.modified_ms,
+                })
+            })
+            .collect()
     }
 
     async fn delete(&self, path: &SegmentPath) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
 //! `format` lays objects out (no I/O), `store` keeps them, and between both: `flush` makes the object of a range of
 //! the log, `manifest` says what a session consists of, `events` reads it, `compact` makes one object of it.
 
+pub mod claims;
 pub mod compact;
 pub mod conformance;
 pub mod events;
@@ -11,18 +12,21 @@ pub mod footers;
 pub mod format;
 pub mod frame_id;
 pub mod frames;
+pub mod holdings;
 pub mod local;
 pub mod manifest;
 pub mod objects;
 pub mod path;
 pub mod store;
 
+pub use claims::claims_of;
 pub use compact::{CompactError, CompactOptions, Compacted, Keep, compact};
 pub use events::{SentEvent, Window, read_events};
 pub use flush::{FlushBuilder, FlushError, FlushFrame, FlushObject, FrameError, flush_frames, put_flush};
-pub use footers::{ReadError, footer};
+pub use footers::{DatedFooter, ReadError, dated_footer, footer};
 pub use frame_id::FrameId;
 pub use frames::{Encoded, FrameReader};
+pub use holdings::Holdings;
 pub use local::LocalSegments;
 pub use manifest::{Gap, Manifest, ManifestError, ManifestFrame, Sources, State, TabManifest};
 pub use objects::ObjectSegments;

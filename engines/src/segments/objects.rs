@@ -151,10 +151,11 @@ impl SegmentStore for ObjectSegments {
             ..GetOptions::default()
         };
         let found = self.store.get_opts(&name(path), options).await.map_err(wrap)?;
-        let object_bytes = found.meta.size;
+        let (object_bytes, modified) = (found.meta.size, found.meta.last_modified);
         Ok(ObjectTail {
             bytes: found.bytes().await.map_err(wrap)?,
             object_bytes,
+            modified_ms: modified.timestamp_millis(),
         })
     }
 

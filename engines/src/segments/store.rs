@@ -38,6 +38,8 @@ pub struct ObjectTail {
     pub bytes: Bytes,
     /// The size of the whole object.
     pub object_bytes: u64,
+    /// When it was made, Unix milliseconds, by the store's clock.
+    pub modified_ms: i64,
 }
 
 /// Why the store could not do something.

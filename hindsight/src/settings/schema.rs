@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) clickhouse: ClickHouse,
     #[serde(default)]
     pub(crate) replay: Replay,
+    #[serde(default)]
+    pub(crate) lifecycle: Lifecycle,
 }
 
 impl Default for Settings {
@@ -44,6 +46,7 @@ impl Default for Settings {
             log: Log::default(),
             clickhouse: ClickHouse::default(),
             replay: Replay::default(),
+            lifecycle: Lifecycle::default(),
         }
     }
 }
@@ -186,6 +189,25 @@ impl Default for Replay {
     fn default() -> Self {
         Self {
             close_after_seconds: 150,
+        }
+    }
+}
+
+/// Removal of what is superseded, compacted, expired or erased.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Lifecycle {
+    /// How long an object stays after it may go: longer than anybody reads one replay.
+    pub(crate) grace_seconds: u64,
+    /// Between two rounds over everything.
+    pub(crate) interval_seconds: u64,
+}
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self {
+            grace_seconds: 24 * 3600,
+            interval_seconds: 3600,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Everything behind the doors: engines, views, and the closer of sessions, opened and closed in order.
+//! Everything behind the doors: engines, views, and what closes sessions and removes them, opened and closed in order.
 //!
 //! **Invariant:** what writes is stopped before what it writes to. A start that fails half way drops what was
 //! opened; the ClickHouse child ends with this process in any case.
@@ -19,6 +19,7 @@ use hindsight_engines::segments::SegmentStore;
 use hindsight_processors::analytics::AnalyticsView;
 use hindsight_processors::delivery::group;
 use hindsight_processors::erasure::ErasedSessions;
+use hindsight_processors::lifecycle::removal::{AnalyticsRows, RemovalOptions, Remover};
 use hindsight_processors::lifecycle::{Closer, CloserOptions, Ownership, Watermarks};
 use hindsight_processors::replay::ReplayView;
 use hindsight_processors::search::SearchView;
@@ -54,7 +55,7 @@ struct Running {
     clickhouse: Supervisor,
     lanes: Lanes,
     ownership: Ownership,
-    /// The closer of sessions, and those who watch how far the views are.
+    /// The closer of sessions, the remover, and those who watch how far the views are.
     tasks: Vec<JoinHandle<()>>,
     stop_tasks: watch::Sender<bool>,
 }
@@ -91,7 +92,12 @@ impl System {
             ANALYTICS_BYTES,
         )?;
         lanes.start(SearchView::new(search.clone(), VIEW_GENERATION), SEARCH_BYTES)?;
-        let replay = ReplayView::new(analytics.clone(), segments, erased.clone(), VIEW_GENERATION);
+        let replay = ReplayView::new(
+            analytics.clone(),
+            segments.clone(),
+            erased.clone(),
+            VIEW_GENERATION,
+        );
         lanes.start(replay, REPLAY_BYTES)?;
 
         let closable = Watermarks::new(shared_log.clone(), watched(&["analytics", "replay"]));
@@ -111,9 +117,21 @@ impl System {
             VIEW_GENERATION,
             options,
         );
+        let remover = Remover::new(
+            segments,
+            Arc::new(AnalyticsRows::new(analytics.clone(), VIEW_GENERATION)),
+            search.clone(),
+            erased.clone(),
+            VIEW_GENERATION,
+            RemovalOptions {
+                grace: Duration::from_secs(settings.lifecycle.grace_seconds),
+                interval: Duration::from_secs(settings.lifecycle.interval_seconds.max(1)),
+            },
+        );
         let (stop_tasks, stopped) = watch::channel(false);
         let tasks = vec![
             tokio::spawn(closer.run(stopped.clone())),
+            tokio::spawn(remover.run(stopped.clone())),
             tokio::spawn(closable.run(stopped.clone())),
             tokio::spawn(searchable.clone().run(stopped)),
         ];

@@ -1,6 +1,7 @@
 //! Under load, kill -9 of the whole process or of the ClickHouse child at random moments; then every 202 is found.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::load::Writer;
 use crate::{oracle, server};
@@ -8,6 +9,8 @@ use crate::{oracle, server};
 /// Kills in the suite.
 const KILLS: u32 = 20;
 const WRITERS: u64 = 4;
+/// How long lifecycle may take for what was flushed, once all is closed: silence, grace, a few rounds.
+const REMOVED_WITHIN: Duration = Duration::from_secs(60);
 /// Printed by a failing test through the seed's own value: change it to look for more.
 const SEED: u64 = 0x5eed_2026;
 
@@ -23,6 +26,9 @@ async fn every_202_is_found_once_after_twenty_kills() {
         let mut command = server::command(&[], &data);
         // Sessions close, compact and open again while it goes on.
         command.env("HINDSIGHT_REPLAY__CLOSE_AFTER_SECONDS", "2");
+        // What was compacted is removed meanwhile, as fast as it is allowed to go.
+        command.env("HINDSIGHT_LIFECYCLE__GRACE_SECONDS", "4");
+        command.env("HINDSIGHT_LIFECYCLE__INTERVAL_SECONDS", "1");
         command
     };
     let mut running = server::start(up(), &data).await;
@@ -66,7 +72,37 @@ async fn every_202_is_found_once_after_twenty_kills() {
     }
     oracle::check(&running, &writers).await;
     assert_eq!(running.stop(), Some(0), "a drained server ends with 0");
+    let flushed = data.join("segments/flush");
+    assert!(files(&flushed) > 0, "nothing was flushed");
+    let mut running = server::start(up(), &data).await;
+    until_removed(&flushed).await;
+    oracle::check(&running, &writers).await;
+    assert_eq!(running.stop(), Some(0));
     let mut again = server::start(up(), &data).await;
     oracle::check(&again, &writers).await;
     again.kill();
+}
+
+/// Every session is closed by now, so lifecycle takes all that was flushed.
+async fn until_removed(flushed: &Path) {
+    let started = Instant::now();
+    while files(flushed) > 0 {
+        assert!(
+            started.elapsed() < REMOVED_WITHIN,
+            "{} flush objects are still there",
+            files(flushed)
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Files under a folder, at any depth.
+fn files(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return 0;
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .map(|path| if path.is_dir() { files(&path) } else { 1 })
+        .sum()
 }

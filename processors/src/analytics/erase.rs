@@ -1,13 +1,13 @@
 //! Carries out erasures in ClickHouse: lightweight deletes of the named sessions and audit events.
 //!
-//! Repeating one is harmless. Lifecycle deletes again after the longest life of a zombie, and verifies.
+//! Repeating one is harmless. Lifecycle looks again in each of its rounds, and deletes what a zombie wrote since.
 
 use hindsight_engines::analytics::{Analytics, Query, QueryError};
 use hindsight_schemas::record::Erasure;
 use uuid::Uuid;
 
 /// Tables that hold rows of a session.
-const OF_SESSIONS: &[&str] = &["recorder_events", "batches", "sessions", "segments"];
+pub(crate) const OF_SESSIONS: &[&str] = &["recorder_events", "batches", "sessions", "segments"];
 
 /// The erasures of a range, in the order of the log.
 #[derive(Debug, Default)]
@@ -47,7 +47,8 @@ impl Erasures {
     }
 }
 
-async fn delete(
+/// Deletes rows of a project by the ids in a column.
+pub(crate) async fn delete(
     engine: &dyn Analytics,
     table: &str,
     column: &str,

@@ -5,7 +5,7 @@
 //! **At an erasure** the lane deletes the named sessions' rows after its own inserts, so what stood before the
 //! erasure in the same range goes too; later batches of an erased session are dropped and counted as `erased`.
 
-mod erase;
+pub(crate) mod erase;
 mod rows;
 
 use std::sync::Arc;

@@ -18,6 +18,8 @@ pub(super) struct Candidate {
     pub(super) session: SessionId,
     /// Batches that the index knows now.
     pub(super) batches: u64,
+    /// Batches that its facts were made from; 0 if it was never closed.
+    pub(super) closed_batches: u64,
 }
 
 #[derive(Deserialize)]
@@ -25,10 +27,12 @@ struct CandidateRow {
     project: String,
     session_id: Uuid,
     known: u64,
+    closed: u64,
 }
 
-/// Sessions of a partition whose batches are not all in their newest generation, and that ended, or whose last
-/// batch was appended before `silent_since`. Only sessions touched after `since` are looked at.
+/// Sessions of a partition with batches that came after they were closed, and that ended, or whose last batch was
+/// appended before `silent_since`. Only sessions touched after `since` are looked at. What has expired is no reason to
+/// close anything: rows go one by one, and lifecycle takes the session's objects.
 pub(super) async fn candidates(
     engine: &dyn Analytics,
     database: &str,
@@ -38,16 +42,18 @@ pub(super) async fn candidates(
     at_most: usize,
 ) -> Result<Vec<Candidate>, QueryError> {
     let sql = format!(
-        "SELECT b.project AS project, b.session_id AS session_id, b.known AS known FROM \
+        "SELECT b.project AS project, b.session_id AS session_id, b.known AS known, \
+         toUInt64(s.batches) AS closed FROM \
          (SELECT project, session_id, count() AS known, max(appended_at) AS last, max(ended) AS over \
           FROM {database}.batches FINAL \
-          WHERE log_partition = {{partition:UInt32}} AND (project, session_id) IN \
+          WHERE log_partition = {{partition:UInt32}} AND expires_at > now() AND (project, session_id) IN \
               (SELECT project, session_id FROM {database}.batches WHERE appended_at >= {{since:DateTime64(3, 'UTC')}} \
                AND log_partition = {{partition:UInt32}}) \
           GROUP BY project, session_id) AS b \
-         LEFT ANY JOIN (SELECT project, session_id, batches FROM {database}.sessions FINAL) AS s \
+         LEFT ANY JOIN (SELECT project, session_id, batches, closed_at FROM {database}.sessions FINAL) AS s \
              ON s.project = b.project AND s.session_id = b.session_id \
-         WHERE b.known != s.batches AND (b.over OR b.last < {{silent:DateTime64(3, 'UTC')}}) \
+         WHERE (b.known > s.batches OR b.last > s.closed_at) \
+             AND (b.over OR b.last < {{silent:DateTime64(3, 'UTC')}}) \
          ORDER BY b.last LIMIT {at_most}"
     );
     let query = Query::new(sql)
@@ -60,6 +66,7 @@ pub(super) async fn candidates(
             project: row.project.parse().ok()?,
             session: SessionId::new(row.session_id).ok()?,
             batches: row.known,
+            closed_batches: row.closed,
         })
     });
     Ok(known.collect())

@@ -1,12 +1,13 @@
 //! Closes one session: its frames into one object, the claim, the index rows of the generation, the facts.
 //!
 //! **Invariant:** the claim is the commit point. What comes behind it (index, facts) is made from it and is written
-//! again by whoever closes next, so a crash in between costs nothing.
+//! again by whoever closes next, so a crash in between costs nothing. Where the standing generation holds all there
+//! is, no other one is made; only its index and facts are brought up to date.
 
 use std::sync::Arc;
 
 use hindsight_engines::analytics::{
-    Analytics, ExpectedRow, QueryError, SettleError, expected_blocks, settle,
+    Analytics, ExpectedBlock, ExpectedRow, InsertError, QueryError, SettleError, expected_blocks, settle,
 };
 use hindsight_engines::replay::{ReplayError, ReplayIndex};
 use hindsight_engines::segments::{Class, CompactError, CompactOptions, Keep, Manifest, Month, compact};
@@ -28,6 +29,8 @@ pub(super) enum CloseError {
     Query(#[from] QueryError),
     #[error(transparent)]
     Settle(#[from] SettleError),
+    #[error(transparent)]
+    Insert(#[from] InsertError),
     #[error("retention class {0:?} can't be part of a path")]
     Class(String),
 }
@@ -37,6 +40,8 @@ pub(super) enum CloseError {
 pub(super) enum Closed {
     /// A new generation stands.
     Generation(u32),
+    /// The generation that stood holds all there is.
+    AsItWas,
     /// The index of analytics is ahead of the replay index: later.
     NotYet,
 }
@@ -63,6 +68,7 @@ impl Closing<'_> {
             return Ok(Closed::NotYet);
         }
         let manifest = Arc::new(manifest);
+        let before = manifest.generation();
         let compacted = compact(
             self.replays.segments().clone(),
             manifest.clone(),
@@ -91,22 +97,33 @@ impl Closing<'_> {
         )
         .await?;
 
+        if generation == before && candidate.closed_batches > 0 {
+            // The index stands since that close; its facts were made before analytics knew all of the batches. Of
+            // rows of one generation the last to be inserted counts.
+            let name = format!("{name}/{}", facts.as_ref().map_or(0, |row| row.batches));
+            for facts in expected_blocks(self.database, &name, facts.as_slice()) {
+                self.analytics.insert(&facts.block).await?;
+            }
+            return Ok(Closed::AsItWas);
+        }
         let mut blocks = expected_blocks(self.database, &name, &segments);
         blocks.extend(expected_blocks(self.database, &name, facts.as_slice()));
+        self.settle(&name, &blocks, Micros(now.as_microsecond())).await?;
+        Ok(if generation == before {
+            Closed::AsItWas
+        } else {
+            Closed::Generation(generation)
+        })
+    }
+
+    async fn settle(&self, name: &str, blocks: &[ExpectedBlock], now: Micros) -> Result<(), SettleError> {
         let is_erased = |row: &ExpectedRow| {
             row.project
                 .parse()
                 .is_ok_and(|project| self.erased.contains_uuid(&project, row.owner))
         };
-        settle(
-            self.analytics,
-            &name,
-            &blocks,
-            &is_erased,
-            Micros(now.as_microsecond()),
-        )
-        .await?;
-        Ok(Closed::Generation(generation))
+        settle(self.analytics, name, blocks, &is_erased, now).await?;
+        Ok(())
     }
 }
 

@@ -167,6 +167,7 @@ impl Closer {
                 tracing::debug!(session = %candidate.session, generation, "session closed");
                 true
             }
+            Ok(Closed::AsItWas) => true,
             Ok(Closed::NotYet) => false,
             Err(error) => {
                 metrics::counter!("hindsight_session_close_failures_total").increment(1);

@@ -1,4 +1,5 @@
-//! What happens to a session when no more comes: it is closed, its frames become one object, its facts one row.
+//! What happens to a session when no more comes: it is closed, its frames become one object, its facts one row; and
+//! in the end what it was made from, and the session itself, is removed.
 //!
 //! Closing is a proposal that may be wrong: a late batch reopens the session, and the next close makes the next
 //! session generation. **Invariant:** everything here is named by (session, generation) and may be repeated.
@@ -8,6 +9,7 @@ mod close;
 mod closer;
 mod facts;
 mod ownership;
+pub mod removal;
 mod watermark;
 
 pub use closer::{Closer, CloserOptions};

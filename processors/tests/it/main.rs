@@ -7,5 +7,6 @@
 
 mod cuts;
 mod lifecycle;
+mod removal;
 mod runtime;
 mod sim;

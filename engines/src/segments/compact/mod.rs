@@ -3,7 +3,9 @@
 //! Frames are cut at keyframes and packed with a base keyframe as prefix. First the data object is made durable, then
 //! the create-only claim names it: **a claim never points to nothing.** Whoever claims first wins; a data object
 //! without claim goes after grace. What an earlier attempt left at the data object's name is claimed as it is: whatever
-//! it lacks, the manifest takes from flush frames.
+//! it lacks, the manifest takes from flush frames. What lies there for longer than [`ADOPTED_WITHIN`] is left to
+//! lifecycle, which may remove it at this moment, and the next number is taken. A manifest that its generation holds
+//! already makes no other.
 //!
 //! **Invariant:** every event of the manifest is in the object once, byte for byte: each batch's checksum is computed
 //! again on the way. **Bound:** one source frame, the frame being cut (`frame_bytes`) and the bases, whatever the
@@ -14,6 +16,7 @@ mod cut;
 mod pack;
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hindsight_schemas::ids::{BatchId, Seq, Tab};
@@ -25,7 +28,7 @@ use self::cut::{Cut, Cutter};
 use self::pack::Packer;
 use super::events::piece_text;
 use super::flush::MATERIALIZER_VERSION;
-use super::footers::{ReadError, footer};
+use super::footers::{ReadError, dated_footer, footer};
 use super::format::{
     Compression, Digest, Footer, FooterError, ObjectWriter, SessionGeneration, ZstdError, claim,
 };
@@ -35,6 +38,12 @@ use super::manifest::{Manifest, TabManifest};
 use super::path::{Class, Month, SegmentPath};
 use super::store::{PendingObject, Put, SegmentStore, StoreError};
 use crate::rrweb::split;
+
+/// A data object without a claim that is older is not claimed any more, so that lifecycle, which gives such objects a
+/// longer grace, never removes one that is being claimed.
+pub const ADOPTED_WITHIN: Duration = Duration::from_secs(600);
+/// Numbers that are tried where old data objects lie in the way.
+const NUMBERS_TRIED: u32 = 16;
 
 /// How a session is compacted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +93,16 @@ pub enum CompactError {
     /// The events that are stored are not those that were hashed at the edge.
     #[error("events of batch {0} differ from what was received: their checksum is another")]
     Content(BatchId),
+    /// Data objects that nobody claimed lie where this one should.
+    #[error(
+        "data objects of {tried} generations from {first} on have no claim: lifecycle removes them after its grace"
+    )]
+    InTheWay {
+        /// The first number.
+        first: u32,
+        /// How many were tried.
+        tried: u32,
+    },
     /// Packing failed.
     #[error("a frame can't be packed")]
     Pack(#[from] ZstdError),
@@ -111,20 +130,14 @@ pub async fn compact(
     if let Some(frame) = manifest.unreadable.first() {
         return Err(CompactError::Damaged(*frame));
     }
-    let generation = manifest.generation().saturating_add(1);
+    if let Some(standing) = manifest.standing() {
+        return Ok(Compacted {
+            claim: Footer::clone(standing),
+            claimed: Put::Exists,
+        });
+    }
     let (project, session) = (manifest.project.clone(), manifest.session_id);
-    let data_path = SegmentPath::Data {
-        class: keep.class.clone(),
-        month: keep.month,
-        project: project.clone(),
-        session,
-        generation,
-    };
-    let written = write_data(&store, &manifest, &data_path, generation, options).await?;
-    let data = match written {
-        (Put::Created, data) => data,
-        (Put::Exists, _) => footer(&*store, &data_path).await?,
-    };
+    let (data, generation) = data(&store, &manifest, keep, options).await?;
     let claim_path = SegmentPath::Claim {
         project,
         session,
@@ -141,6 +154,41 @@ pub async fn compact(
             claimed: Put::Exists,
         }),
     }
+}
+
+/// The footer of a data object that can be claimed, and the generation that it is of.
+async fn data(
+    store: &Arc<dyn SegmentStore>,
+    manifest: &Arc<Manifest>,
+    keep: &Keep,
+    options: CompactOptions,
+) -> Result<(Footer, u32), CompactError> {
+    let first = manifest.generation().saturating_add(1);
+    for generation in (first..).take(NUMBERS_TRIED as usize) {
+        let path = SegmentPath::Data {
+            class: keep.class.clone(),
+            month: keep.month,
+            project: manifest.project.clone(),
+            session: manifest.session_id,
+            generation,
+        };
+        if let (Put::Created, data) = write_data(store, manifest, &path, generation, options).await? {
+            return Ok((data, generation));
+        }
+        let left = dated_footer(&**store, &path).await?;
+        if unix_ms().saturating_sub(left.modified_ms) < ADOPTED_WITHIN.as_millis() as i64 {
+            return Ok((left.footer, generation));
+        }
+    }
+    Err(CompactError::InTheWay {
+        first,
+        tried: NUMBERS_TRIED,
+    })
+}
+
+fn unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn write_data(

@@ -226,6 +226,24 @@ impl Manifest {
             .map_or(0, |session| session.generation)
     }
 
+    /// The generation that it is made from, where that holds all there is: another one would be the same again.
+    pub fn standing(&self) -> Option<&Arc<Footer>> {
+        let footer = self.generation.as_ref()?;
+        let held: BTreeMap<_, _> = footer
+            .batches
+            .iter()
+            .map(|batch| ((&batch.tab, batch.seq), batch.position))
+            .collect();
+        let all = self.tabs.iter().flat_map(|tab| tab.batches.values());
+        let mut new = all.filter(|batch| held.get(&(&batch.tab, batch.seq)) != Some(&batch.position));
+        let in_flush = |frame: &ManifestFrame| matches!(frame.id, FrameId::Flush { .. });
+        let same = new.next().is_none()
+            && self.unreadable.is_empty()
+            && self.conflicts.len() == footer.conflicts.len()
+            && !self.frames.iter().any(in_flush);
+        same.then_some(footer)
+    }
+
     /// One of its tabs.
     pub fn tab(&self, tab: &Tab) -> Option<&TabManifest> {
         self.tabs.iter().find(|candidate| candidate.tab == *tab)

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hindsight_schemas::ids::{LogId, Offset, Position, Seq, Tab};
+use hindsight_schemas::ids::{Seq, Tab};
 
 use super::{ManifestFrame, Sources};
 use crate::segments::format::{Batch, Conflict};
+use crate::segments::holdings::rank;
 
 /// Where a copy of a batch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,11 +31,6 @@ struct Copy<'a> {
     batch: &'a Batch,
     source: Source,
     readable: bool,
-}
-
-/// Across partitions the lower offset wins, on a tie the lower partition.
-fn rank(position: &Position) -> (Offset, u32, LogId) {
-    (position.offset, position.partition.partition, position.log_id)
 }
 
 /// The winner of each batch, and what lost to another content. `frames` are the generation's, and from `flush_from` on

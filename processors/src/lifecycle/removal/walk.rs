@@ -1,0 +1,41 @@
+//! Goes over the names under a prefix, a page at a time. What is added or removed meanwhile is met or not; nothing is met
+//! twice.
+
+use hindsight_engines::segments::{Listed, Prefix, SegmentPath, SegmentStore, StoreError};
+
+/// Names of one page: about 2 MiB.
+pub(super) const PAGE: usize = 10_000;
+
+pub(super) struct Walk<'a> {
+    store: &'a dyn SegmentStore,
+    prefix: Prefix,
+    after: Option<SegmentPath>,
+    ended: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(store: &'a dyn SegmentStore, prefix: Prefix) -> Self {
+        Self {
+            store,
+            prefix,
+            after: None,
+            ended: false,
+        }
+    }
+
+    /// The next names in order; `None` behind the last.
+    pub(super) async fn page(&mut self) -> Result<Option<Vec<Listed>>, StoreError> {
+        if self.ended {
+            return Ok(None);
+        }
+        let page = self.store.list(&self.prefix, self.after.as_ref(), PAGE).await?;
+        self.ended = page.len() < PAGE;
+        self.after = page.last().map(|listed| listed.path.clone());
+        Ok(Some(page))
+    }
+
+    /// Goes on behind this name.
+    pub(super) fn skip_to(&mut self, after: SegmentPath) {
+        self.after = Some(after);
+    }
+}
