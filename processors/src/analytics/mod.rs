@@ -54,6 +54,15 @@ impl AnalyticsView {
     }
 }
 
+/// Inserts into one table by one process, as long as they are small: ClickHouse makes a part of each, and merges them.
+pub(crate) const INSERTS_PER_SECOND: u32 = 6;
+
+/// What a block takes: its bytes, and what is expected of each row for settling.
+fn block_bytes(expected: &ExpectedBlock) -> usize {
+    const ROW: usize = 256;
+    expected.block.rows.len() + expected.rows.len() * ROW
+}
+
 /// What a range becomes: blocks, then erasures.
 pub struct Blocks {
     blocks: Vec<ExpectedBlock>,
@@ -115,6 +124,10 @@ impl Materializer for AnalyticsView {
         &[Topic::Recordings, Topic::Audit]
     }
 
+    fn ranges_per_second(&self) -> Option<u32> {
+        Some(INSERTS_PER_SECOND)
+    }
+
     fn prepare(
         &self,
         name: &RangeName,
@@ -126,7 +139,9 @@ impl Materializer for AnalyticsView {
         let mut blocks = expected_blocks(&database, &token, &rows.batches);
         blocks.extend(expected_blocks(&database, &token, &rows.events));
         blocks.extend(expected_blocks(&database, &token, &rows.audit));
+        let bytes = blocks.iter().map(block_bytes).sum();
         Ok(Prepared {
+            bytes,
             batch: Blocks {
                 blocks,
                 erasures: rows.erasures,

@@ -1,4 +1,5 @@
-//! One byte budget for the process, divided into named shares.
+//! One byte budget for the process, divided into named shares. A lane holds the records that wait, and after their
+//! conversion what they became until it is written.
 //!
 //! **Invariant:** the shares together are no more than the whole, so each may be used up without the others
 //! being short. A share is over its bound by what one poll brings at most: then its lanes are paused until

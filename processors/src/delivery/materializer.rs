@@ -23,7 +23,8 @@ pub struct CutLimits {
     pub bytes: usize,
     /// Records (default 10,000).
     pub records: usize,
-    /// Age of the oldest record waiting, by the local clock (default 1 s).
+    /// Age of the oldest record waiting, by the local clock (default 1 s); longer where
+    /// [`Materializer::ranges_per_second`] asks for it.
     pub age: Duration,
 }
 
@@ -55,6 +56,8 @@ pub struct Prepared<B> {
     pub batch: B,
     /// The records that could not be read.
     pub poison: Vec<Poison>,
+    /// What `batch` takes in memory: it is held until it is written, and counts against the share like records.
+    pub bytes: usize,
 }
 
 /// Why a range can't be prepared. It stops the lane; no record is dropped.
@@ -131,6 +134,12 @@ pub trait Materializer: Send + Sync + 'static {
     /// When ranges are cut.
     fn limits(&self) -> CutLimits {
         CutLimits::default()
+    }
+
+    /// How many ranges of one topic a process should write in a second: what makes small inserts costly is their
+    /// number. Lanes with little to do wait so much longer; those with much cut by bytes and records. `None`: no bound.
+    fn ranges_per_second(&self) -> Option<u32> {
+        None
     }
 
     /// Decodes and converts; pure, called on the blocking pool. Poison is returned, not thrown.

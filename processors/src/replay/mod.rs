@@ -22,7 +22,7 @@ use hindsight_schemas::record::{Record, RecordingBatch};
 use hindsight_schemas::row_binary::Micros;
 use hindsight_schemas::rows::Segment;
 
-use crate::analytics::{holds_rows, insert_failed, settle_failed};
+use crate::analytics::{INSERTS_PER_SECOND, holds_rows, insert_failed, settle_failed};
 use crate::decode::{Blame, convert_each};
 use crate::delivery::{Materializer, PrepareError, Prepared, RangeName, ViewError, WriteError};
 use crate::erasure::ErasedSessions;
@@ -80,6 +80,12 @@ impl ReplayView {
     }
 }
 
+/// What an object takes: its bytes and its footer, which is also the rows to be.
+fn object_bytes(object: &FlushObject) -> usize {
+    const FRAME: usize = 2048;
+    object.bytes.len() + object.footer.frames.len() * FRAME
+}
+
 fn flush_failed(error: FlushError) -> WriteError {
     match error {
         FlushError::Store(_) | FlushError::Read(_) => WriteError::Ambiguous(error.to_string()),
@@ -122,6 +128,10 @@ impl Materializer for ReplayView {
         &[Topic::Recordings]
     }
 
+    fn ranges_per_second(&self) -> Option<u32> {
+        Some(INSERTS_PER_SECOND)
+    }
+
     fn prepare(
         &self,
         name: &RangeName,
@@ -157,6 +167,7 @@ impl Materializer for ReplayView {
             None
         };
         Ok(Prepared {
+            bytes: object.as_ref().map_or(0, object_bytes),
             batch: object,
             poison,
         })

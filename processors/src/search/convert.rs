@@ -22,13 +22,44 @@ pub(super) fn documents(records: Vec<StoredRecord>) -> Result<Prepared<Documents
         writes.extend(made);
         Ok(())
     })?;
+    let bytes =
+        origins.iter().map(record_bytes).sum::<usize>() + writes.iter().map(document_bytes).sum::<usize>();
     Ok(Prepared {
+        bytes,
         batch: Documents {
             writes: Arc::new(writes),
             origins,
         },
         poison,
     })
+}
+
+/// What a document takes besides its long texts: its keywords and the structures around them.
+const DOCUMENT: usize = 2048;
+
+fn record_bytes(record: &StoredRecord) -> usize {
+    record.value.as_ref().map_or(0, bytes::Bytes::len)
+}
+
+fn document_bytes(write: &SearchWrite) -> usize {
+    match write {
+        SearchWrite::CreateAudit(document) => {
+            let values = [&document.changed, &document.was, &document.now];
+            let values: usize = values.into_iter().flatten().map(String::len).sum();
+            DOCUMENT + document.source.len() + document.text.len() + values
+        }
+        SearchWrite::CreateActivity(document) => {
+            let texts = [
+                &document.urls,
+                &document.titles,
+                &document.clicked,
+                &document.errors,
+            ];
+            let texts = texts.into_iter().flat_map(|texts| texts.as_slice());
+            DOCUMENT + texts.map(String::len).sum::<usize>()
+        }
+        SearchWrite::Stub(_) | SearchWrite::EraseSession { .. } => DOCUMENT,
+    }
 }
 
 fn of_record(record: Record, position: Position) -> Result<Vec<SearchWrite>, Blame> {

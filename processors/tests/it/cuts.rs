@@ -64,6 +64,7 @@ fn deliver(records: &[StoredRecord], limits: CutLimits, steps: &[u64]) -> (Vec<O
                         Ok(Prepared {
                             batch,
                             poison: Vec::new(),
+                            bytes: 0,
                         }),
                     )
                 }

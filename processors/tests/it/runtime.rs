@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use hindsight_engines::log::embedded::{EmbeddedLog, Options};
 use hindsight_engines::log::{EventLog, NewRecord, Route, StoredRecord};
+use hindsight_processors::delivery::lane::LaneState;
 use hindsight_processors::delivery::{
     ByteBudget, CutLimits, DeliveryHandle, DeliverySettings, Materializer, Poison, PrepareError, Prepared,
     Progress, RangeName, ViewError, WriteError, group, start,
@@ -113,6 +114,7 @@ impl Materializer for Memory {
         Ok(Prepared {
             batch: good.into_iter().map(row).collect(),
             poison: bad.into_iter().map(poison).collect(),
+            bytes: 0,
         })
     }
 
@@ -224,6 +226,55 @@ async fn each_record_is_delivered_once_over_stops_and_open_outcomes() {
         assert_eq!(values.len(), sent.len(), "nothing twice");
         assert_eq!(values.into_iter().collect::<BTreeSet<_>>(), sent);
     }
+}
+
+/// Two processes' worth of runtimes on one log and one view: the second joins while the first works, and takes some of
+/// its partitions; the first leaves, and the second takes the rest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_record_is_delivered_once_while_partitions_change_hands() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open_log(folder.path());
+    let view = Arc::new(Memory::default());
+    let mut sent = BTreeSet::new();
+    let mut owner = deliver(&log, &view);
+    for round in 0..4 {
+        let values: Vec<String> = (0..150).map(|each| format!("value {round} {each}")).collect();
+        append(&*log, values[..75].iter().cloned()).await;
+        let joiner = deliver(&log, &view);
+        append(&*log, values[75..].iter().cloned()).await;
+        sent.extend(values.into_iter().map(Bytes::from));
+        until_shared(&owner, &joiner).await;
+        view.until(sent.len()).await;
+        owner.stop().await;
+        owner = joiner;
+    }
+    owner.stop().await;
+    assert_all_committed(&*log).await;
+    let values = view.values();
+    assert_eq!(values.len(), sent.len(), "nothing twice");
+    assert_eq!(values.into_iter().collect::<BTreeSet<_>>(), sent);
+}
+
+/// Until both have lanes that run, and no partition is with both.
+async fn until_shared(one: &DeliveryHandle, other: &DeliveryHandle) {
+    let running = |handle: &DeliveryHandle| -> BTreeSet<Partition> {
+        let lanes = handle.status().into_iter();
+        let running = lanes.filter(|lane| lane.state == LaneState::Running);
+        running.map(|lane| lane.partition).collect()
+    };
+    let shared = async {
+        loop {
+            let (ours, theirs) = (running(one), running(other));
+            let all = ours.len() + theirs.len() == 2 * PARTITIONS as usize;
+            if all && !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), shared)
+        .await
+        .expect("the group shares its partitions");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hindsight_engines::log::{ConsumerError, StoredRecord};
 use hindsight_schemas::ids::Offset;
+use hindsight_schemas::reason::Reason;
 
 use super::open::Opened;
 use crate::delivery::clock::Moment;
@@ -62,6 +63,9 @@ pub enum Effect<B> {
     Write(RangeName, Arc<B>),
     /// Find out what is there under the name, and write what isn't.
     Settle(RangeName, Arc<B>),
+    /// These records are in dead letters and a commit has passed them: each is told once, or (after a crash between the
+    /// commit and this) never. Letters that were appended twice are one.
+    LettersSettled(Vec<(Offset, Reason)>),
     /// Tell the materializer how far the lane is.
     Progress(Progress),
     /// A range is done.

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use hindsight_engines::log::{ConsumerError, StoredRecord};
 use hindsight_schemas::ids::{LogId, Offset, Partition};
+use hindsight_schemas::reason::Reason;
 
 pub use effect::{Alarm, Effect, Input, LaneError, LaneState};
 pub use open::Opened;
@@ -35,7 +36,7 @@ use super::clock::Moment;
 use super::intent::Intent;
 use super::materializer::{CutLimits, PrepareError, Prepared, Progress};
 use super::range::RangeName;
-use cut::{Cut, Queue};
+use cut::{Cut, Queue, weight};
 use retry::PoisonMeter;
 use write::{Current, Next};
 
@@ -119,6 +120,8 @@ struct Range {
     name: RangeName,
     records: usize,
     bytes: usize,
+    /// What it takes in memory: its records, and once they were converted what became of them.
+    held: usize,
     arrived: Option<Moment>,
     appended_at_ms: Option<i64>,
     settle: bool,
@@ -148,6 +151,8 @@ pub struct Lane<B> {
     idle_since: Moment,
     appended_at_ms: Option<i64>,
     meter: PoisonMeter,
+    /// Dead letters of ranges that are done, until a commit has passed them.
+    letters: Vec<(Offset, Reason)>,
     failures: u32,
     stopping: Option<LaneError>,
     last_error: Option<LaneError>,
@@ -175,6 +180,7 @@ impl<B> Lane<B> {
             idle_since: Moment::ZERO,
             appended_at_ms: None,
             meter: PoisonMeter::default(),
+            letters: Vec::new(),
             failures: 0,
             stopping: None,
             last_error: None,
@@ -251,11 +257,16 @@ impl<B> Lane<B> {
         !self.queue.is_empty() || self.ahead.is_some() || self.current.is_some() || self.is_final_due()
     }
 
-    /// Bytes of records that it holds.
+    /// Bytes that it holds: records that wait or are being converted, and what they became.
     pub fn held_bytes(&self) -> usize {
-        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.range.bytes);
-        let current = self.current.as_ref().map_or(0, |current| current.range.bytes);
+        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.range.held);
+        let current = self.current.as_ref().map_or(0, |current| current.range.held);
         self.queue.bytes() + ahead + current
+    }
+
+    /// From now on small ranges wait so long before they are cut.
+    pub fn set_cut_age(&mut self, age: Duration) {
+        self.spec.limits.age = age;
     }
 
     /// Everything before is durable in the view.
@@ -350,6 +361,8 @@ impl<B> Lane<B> {
             Err(error) => self.stop(LaneError::Prepare(error)),
             Ok(prepared) => {
                 let (poison, records) = (prepared.poison.len() as u64, ahead.range.records as u64);
+                let poison_bytes: usize = prepared.poison.iter().map(|each| weight(&each.record)).sum();
+                ahead.range.held = prepared.bytes + poison_bytes;
                 ahead.prepared = Some(prepared);
                 if self.meter.exceeds(poison, records, &self.spec.settings.poison) {
                     self.stop(LaneError::PoisonRatio {
@@ -369,6 +382,10 @@ impl<B> Lane<B> {
                     return;
                 };
                 self.acknowledged = Some(intent);
+                if !self.letters.is_empty() {
+                    let letters = std::mem::take(&mut self.letters);
+                    self.effects.push(Effect::LettersSettled(letters));
+                }
                 if let Some(current) = self.current.as_mut() {
                     current.won = true;
                 }
@@ -467,6 +484,7 @@ impl<B> Lane<B> {
             name,
             records: cut.records.len(),
             bytes: cut.bytes,
+            held: cut.bytes,
             arrived: cut.arrived,
             appended_at_ms: cut.records.last().map(|record| record.appended_at_ms),
             settle,
@@ -560,6 +578,8 @@ impl<B> Lane<B> {
         self.ahead = None;
         self.current = None;
         self.outstanding = None;
+        // The range may be repeated, by this lane or another: whoever passes it counts them.
+        self.letters.clear();
         self.repeat = None;
         self.stopping = None;
         self.reader_at_end = false;

@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+use hindsight_schemas::ids::Offset;
+use hindsight_schemas::reason::Reason;
+
 use super::{Effect, Lane, LaneError, Phase, Range};
 use crate::delivery::clock::Moment;
 use crate::delivery::materializer::{Poison, Prepared, WriteError};
@@ -16,6 +19,8 @@ pub(super) struct Current<B> {
     pub(super) lease_lost: bool,
     batch: Arc<B>,
     poison: Vec<Poison>,
+    /// All of its dead letters.
+    letters: Vec<(Offset, Reason)>,
     rejected: u64,
     written: bool,
     settle: bool,
@@ -37,6 +42,7 @@ impl<B> Current<B> {
         Self {
             settle: range.settle,
             rejected: prepared.poison.len() as u64,
+            letters: letters(&prepared.poison),
             range,
             won: false,
             lease_lost: false,
@@ -61,6 +67,11 @@ impl<B> Current<B> {
     pub(super) fn is_resting(&self, now: Moment) -> bool {
         !self.busy && (!self.won || now < self.retry_at)
     }
+}
+
+fn letters(poison: &[Poison]) -> Vec<(Offset, Reason)> {
+    let letter = |each: &Poison| (each.record.position.offset, each.reason);
+    poison.iter().map(letter).collect()
 }
 
 impl<B> Lane<B> {
@@ -109,6 +120,7 @@ impl<B> Lane<B> {
             Err(WriteError::Rejected(poison)) => {
                 current.written = true;
                 current.rejected += poison.len() as u64;
+                current.letters.extend(letters(&poison));
                 current.poison = poison;
             }
             Err(WriteError::Refused(words)) => self.pause(now, LaneError::Write(words)),
@@ -129,9 +141,16 @@ impl<B> Lane<B> {
     }
 
     fn finish(&mut self, now: Moment) {
-        let Some(Current { range, rejected, .. }) = self.current.take() else {
+        let Some(Current {
+            range,
+            rejected,
+            letters,
+            ..
+        }) = self.current.take()
+        else {
             return;
         };
+        self.letters.extend(letters);
         debug_assert!(self.done <= range.name.first, "done never goes back");
         self.done = range.name.last + 1;
         self.appended_at_ms = range.appended_at_ms.or(self.appended_at_ms);

@@ -101,12 +101,6 @@ impl<M: Materializer> Tasks<M> {
         self.answer(to, async move {
             let letters = poison.iter().map(|poison| dead_letter(name, poison)).collect();
             let result = log.append(letters).await;
-            if result.is_ok() {
-                for poison in &poison {
-                    let labels = [("materializer", name), ("reason", poison.reason.as_str())];
-                    metrics::counter!("hindsight_lane_dead_letters_total", &labels).increment(1);
-                }
-            }
             Input::DeadLettered(result.map(drop).map_err(|error| error.to_string()))
         });
     }

@@ -11,7 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use hindsight_engines::log::{Commit, Consumer, ConsumerError, EventLog, Polled, Waker};
-use hindsight_schemas::ids::{Offset, Partition};
+use hindsight_schemas::ids::{Offset, Partition, Topic};
+use hindsight_schemas::reason::Reason;
 use tokio::runtime::Handle;
 
 use super::tasks::{Address, Answer, Tasks};
@@ -106,6 +107,7 @@ impl<M: Materializer> Worker<M> {
     }
 
     fn turn(&mut self) {
+        self.pace();
         let asked_at = self.clock.now();
         match self.consumer.poll(self.poll_timeout()) {
             Ok(polled) => {
@@ -310,6 +312,7 @@ impl<M: Materializer> Worker<M> {
             Effect::DeadLetter(poison) => self.tasks.dead_letter(to, poison),
             Effect::Write(range, batch) => self.tasks.write(to, range, batch, false),
             Effect::Settle(range, batch) => self.tasks.write(to, range, batch, true),
+            Effect::LettersSettled(letters) => count_letters(name, &letters),
             Effect::Progress(progress) => self.tasks.materializer.on_progress(partition, progress),
             Effect::Finished {
                 records,
@@ -394,6 +397,22 @@ impl<M: Materializer> Worker<M> {
         }
     }
 
+    /// The more lanes there are, the longer a small range waits.
+    fn pace(&mut self) {
+        let Some(per_second) = self.tasks.materializer.ranges_per_second() else {
+            return;
+        };
+        let least = self.tasks.materializer.limits().age;
+        let mut of_topic: BTreeMap<Topic, u32> = BTreeMap::new();
+        for partition in self.lanes.keys() {
+            *of_topic.entry(partition.topic).or_default() += 1;
+        }
+        for (partition, slot) in &mut self.lanes {
+            let share = Duration::from_secs(of_topic[&partition.topic].into()) / per_second.max(1);
+            slot.lane.set_cut_age(share.max(least));
+        }
+    }
+
     fn mind_memory(&mut self) {
         let held = self.lanes.values().map(|slot| slot.lane.held_bytes()).sum();
         self.share.set_held(held);
@@ -448,6 +467,13 @@ fn join_group<M: Materializer>(
         &group(materializer.name(), materializer.view_generation()),
         materializer.topics(),
     )
+}
+
+fn count_letters(name: &'static str, letters: &[(Offset, Reason)]) {
+    for (_, reason) in letters {
+        let labels = [("materializer", name), ("reason", reason.as_str())];
+        metrics::counter!("hindsight_lane_dead_letters_total", &labels).increment(1);
+    }
 }
 
 fn count_range(name: &'static str, records: usize, bytes: usize, waited: Duration) {

@@ -1,10 +1,10 @@
 //! The oracle: after a schedule was drained, each accepted record is exactly once in the view, at its lowest
-//! position, or in dead letters, or erased, or counted as expired.
+//! position, or in dead letters, or erased, or past its time, or counted as expired; each dead letter counted once at most.
 
 use std::collections::BTreeMap;
 
 use super::log::Content;
-use super::sinks::Row;
+use super::sinks::{Row, expires_at};
 use super::world::World;
 
 pub(super) fn check(world: &World) -> Result<(), String> {
@@ -24,6 +24,7 @@ pub(super) fn check(world: &World) -> Result<(), String> {
         let winner = winners.entry(row.identity).or_insert(*row);
         *winner = (*winner).min(*row);
     }
+    letters_counted_once(world)?;
     for (number, records) in (0u32..).zip(&world.accepted) {
         for (&offset, &content) in records {
             kept(world, &winners, number, offset, content)
@@ -38,6 +39,14 @@ fn nothing_twice(held: &[Row]) -> Result<(), String> {
     sorted.sort_unstable();
     match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(format!("{:?} is stored twice", pair[0])),
+        None => Ok(()),
+    }
+}
+
+fn letters_counted_once(world: &World) -> Result<(), String> {
+    let mut twice = world.counted.iter().filter(|(_, count)| **count > 1);
+    match twice.next().filter(|_| !world.by_hand && !world.rewritten) {
+        Some((letter, count)) => Err(format!("dead letter {letter:?} was counted {count} times")),
         None => Ok(()),
     }
 }
@@ -77,6 +86,7 @@ fn kept(
         Content::Poison if !expired && !world.letters.contains(&(number, offset)) => {
             Err("is in no dead letter".into())
         }
+        Content::Batch { identity, .. } if expires_at(identity) <= world.now => Ok(()),
         Content::Batch { identity, session } if !expired && !world.sink.erased.contains(&session) => {
             match winners.get(&identity) {
                 None => Err("is not in the view".into()),

@@ -17,7 +17,8 @@ impl World {
             11..13 => Fault::Join,
             13..15 => Fault::End,
             15 => Fault::Retention(number),
-            16..18 => Fault::Merge,
+            16 => Fault::Merge,
+            17 => Fault::Lag(self.rng.u64(1_000..200_000)),
             18 => Fault::ResetByHand(number),
             _ if self.plan.kind == Kind::Segments => Fault::Rewrite(number),
             _ => Fault::Crash,
@@ -49,7 +50,11 @@ impl World {
                 self.after(restart, Event::Start);
             }
             (Fault::Join, _) => self.start_process(),
-            (Fault::Merge, _) => self.sink.merge(),
+            (Fault::Merge, _) => {
+                self.sink.merge();
+                self.sink.expire();
+            }
+            (Fault::Lag(lag), _) => self.sink.lag = lag,
             (Fault::Retention(number), _) => self.expire(number),
             (Fault::ResetByHand(_) | Fault::Rewrite(_), _) => {
                 // People stop everything, wait for the last request, and only then lay hands on the log.
@@ -94,6 +99,7 @@ impl World {
         let Some(committed) = self.log.commits.get_mut(&number) else {
             return;
         };
+        self.by_hand = true;
         if self.rng.bool() {
             self.log.commits.remove(&number);
             // Without a commit nobody can know any more what had expired before.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use hindsight_processors::delivery::lane::Guards;
-use sinks::Kind;
+use sinks::{Kind, SinkGuards};
 use world::World;
 
 /// Milliseconds of virtual time as the lane sees them.
@@ -31,17 +31,20 @@ fn moment(now: u64) -> Duration {
 struct Plan {
     kind: Kind,
     guards: Guards,
-    check_footer: bool,
+    sink: SinkGuards,
+    /// Dead letters are counted when a commit has passed them, not when they are appended.
+    count_when_settled: bool,
     trouble_until: u64,
 }
 
 impl Plan {
     fn of(seed: u64) -> Self {
-        let kind = [Kind::Rows, Kind::Segments, Kind::Search][(seed % 3) as usize];
+        let kind = [Kind::Rows, Kind::Replicas, Kind::Segments, Kind::Search][(seed % 4) as usize];
         Self {
             kind,
             guards: Guards::default(),
-            check_footer: true,
+            sink: SinkGuards::default(),
+            count_when_settled: true,
             trouble_until: 12_000,
         }
     }
@@ -101,6 +104,9 @@ fn each_record_is_exactly_once_in_each_view_after_any_schedule() {
         "rows_without_commit",
         "commit_by_hand",
         "other content",
+        "frozen before the send",
+        "row past its time",
+        "letters settled",
     ];
     for place in hard {
         assert!(
@@ -127,5 +133,25 @@ fn without_leases_some_schedule_is_red() {
 
 #[test]
 fn without_the_footer_check_some_schedule_is_red() {
-    assert!(needs_guard(|plan| plan.check_footer = false));
+    assert!(needs_guard(|plan| plan.sink.footer = false));
+}
+
+#[test]
+fn where_expired_rows_are_missed_some_schedule_is_red() {
+    assert!(needs_guard(|plan| plan.sink.expiry = false));
+}
+
+#[test]
+fn where_replicas_are_read_as_they_are_some_schedule_is_red() {
+    assert!(needs_guard(|plan| plan.sink.catch_up = false));
+}
+
+#[test]
+fn where_a_freeze_before_the_send_outlasts_the_window_some_schedule_is_red() {
+    assert!(needs_guard(|plan| plan.sink.token_window = 3_000));
+}
+
+#[test]
+fn where_letters_are_counted_as_they_are_sent_some_schedule_is_red() {
+    assert!(needs_guard(|plan| plan.count_when_settled = false));
 }

@@ -1,7 +1,6 @@
 //! A process of the model: what the runtime's polling thread does, with time and chance from the world.
 //!
 //! A frozen process does nothing at all until it thaws, and then goes on as if no time had passed.
-//! Not modelled: a freeze between a lane's look at its lease and the request that it then sends.
 
 use std::collections::BTreeMap;
 

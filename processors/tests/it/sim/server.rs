@@ -6,10 +6,47 @@ use std::sync::Arc;
 use hindsight_processors::delivery::lane::Input;
 use hindsight_processors::delivery::{RangeName, WriteError};
 
-use super::sinks::{Batch, How, LONGEST_REQUEST, OtherContent, Row, token};
+use super::sinks::{
+    Batch, How, Kind, LONGEST_HOLD_UP, LONGEST_REQUEST, OtherContent, Row, expires_at, token,
+};
 use super::world::{Address, EPOCHS, Event, REQUEST_TIMEOUT, Request, Stage, World};
 
 impl World {
+    /// What a lane decided is sent at once, or after the process froze in between: then nothing is looked at again.
+    pub(super) fn send(
+        &mut self,
+        to: Address,
+        name: RangeName,
+        batch: &Arc<Batch>,
+        stage: Stage,
+        delay: u64,
+    ) {
+        if self.now >= self.plan.trouble_until || self.rng.u8(0..50) > 0 {
+            return self.request(to, name, batch, stage, delay);
+        }
+        self.seen.insert("frozen before the send");
+        let time = self.rng.u64(1_000..LONGEST_HOLD_UP);
+        self.freeze(to.process, time);
+        let batch = Arc::clone(batch);
+        self.after(
+            time,
+            Event::Send(Request {
+                to: Some(to),
+                name,
+                batch,
+                stage,
+            }),
+        );
+    }
+
+    pub(super) fn on_send(&mut self, request: Request) {
+        // A process that died while it was frozen sends nothing.
+        let Some(to) = request.to.filter(|to| self.processes.contains_key(&to.process)) else {
+            return;
+        };
+        self.request(to, request.name, &request.batch, request.stage, 1);
+    }
+
     pub(super) fn request(
         &mut self,
         to: Address,
@@ -88,6 +125,10 @@ impl World {
                 self.answer(to, Err(WriteError::Refused("rows don't stay".into())), delay);
             }
             (Ok(_), Stage::ReadBack { epoch }) => self.after(delay, next(Stage::Insert { epoch })),
+            // The quorum has the part.
+            (Ok(_), Stage::Insert { .. }) if self.sink.kind == Kind::Replicas => {
+                self.answer(to, Ok(()), delay);
+            }
             (Ok(_), Stage::Insert { epoch }) => {
                 if epoch > 0 {
                     self.seen.insert("token epoch");
@@ -104,23 +145,24 @@ impl World {
         } = request;
         match *stage {
             Stage::ReadBack { .. } => {
+                let past = |row: &Row| expires_at(row.identity) <= self.now;
+                if batch.rows.iter().any(past) {
+                    self.seen.insert("row past its time");
+                }
                 let absent = self.sink.read_back(&token(name, 0), &batch.rows)?;
                 if absent.is_empty() {
                     // The rows are there; whether the erasures were made nobody knows.
-                    self.sink
-                        .write(self.now, &token(name, 0), &[], batch, How::Whole)?;
+                    self.sink.write(&token(name, 0), &[], batch, How::Whole)?;
                 }
                 Ok(absent.len())
             }
             Stage::Insert { epoch } => {
                 let absent = self.sink.read_back(&token(name, 0), &batch.rows)?;
-                self.sink
-                    .write(self.now, &token(name, epoch), &absent, batch, how)?;
+                self.sink.write(&token(name, epoch), &absent, batch, how)?;
                 Ok(absent.len())
             }
             Stage::Write => {
-                self.sink
-                    .write(self.now, &token(name, 0), &batch.rows, batch, how)?;
+                self.sink.write(&token(name, 0), &batch.rows, batch, how)?;
                 Ok(batch.rows.len())
             }
         }

@@ -1,20 +1,34 @@
-//! Models of the three sinks, honest about what the real ones do wrong.
+//! Models of the sinks, honest about what the real ones do wrong.
 //!
 //! *Rows* (ClickHouse): a token is forgotten after its window; a crash can log the token without the part;
-//! merges drop twins. *Segments*: create-only, whole or not at all. *Search*: create by id, first wins, a bulk
-//! request may be done in part. Not modelled: expiry of rows by time, lagging replicas.
+//! merges drop twins. *Replicas* (ClickHouse replicated): a part has its token or neither is there, and what is read
+//! may lag until the replica was told to catch up. Rows of both are gone once they are past their time, also
+//! when they were inserted a moment ago. *Segments*: create-only, whole or not at all. *Search*: create by id, first wins,
+//! a bulk request may be done in part, documents past their time go and leave their id free.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::log::LOG_ID;
 
-/// Deduplication window: longer than lease and longest request together.
-pub(super) const TOKEN_WINDOW: u64 = 40_000;
+/// Deduplication window: longer than the longest freeze before a send and the longest request together.
+pub(super) const TOKEN_WINDOW: u64 = 45_000;
 pub(super) const LONGEST_REQUEST: u64 = 20_000;
+/// How long a process may freeze between its look at the lease and the system call that sends.
+pub(super) const LONGEST_HOLD_UP: u64 = 20_000;
+
+/// When the rows of an identity are past their time.
+pub(super) fn expires_at(identity: u32) -> u64 {
+    if identity % 7 == 3 {
+        4_000 + u64::from(identity) * 331 % 9_000
+    } else {
+        u64::MAX
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Rows,
+    Replicas,
     Segments,
     Search,
 }
@@ -48,8 +62,14 @@ pub(super) struct OtherContent;
 
 pub(super) struct Sink {
     pub(super) kind: Kind,
-    pub(super) check_footer: bool,
+    guards: SinkGuards,
+    /// Its clock.
+    pub(super) now: u64,
+    /// How far behind the replica is that is read.
+    pub(super) lag: u64,
     rows: Vec<Row>,
+    /// When a row was inserted last.
+    inserted: BTreeMap<Row, u64>,
     tokens: BTreeMap<String, u64>,
     objects: BTreeMap<String, Vec<Row>>,
     docs: BTreeMap<u32, Option<Row>>,
@@ -57,12 +77,39 @@ pub(super) struct Sink {
     pub(super) erased: BTreeSet<u32>,
 }
 
+/// What settling and the sinks rely on; each can be taken away to see that it is needed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SinkGuards {
+    /// The stored footer must be ours.
+    pub(super) footer: bool,
+    /// A row past its time is not missed.
+    pub(super) expiry: bool,
+    /// A replica catches up before it is read back.
+    pub(super) catch_up: bool,
+    /// How long tokens are known.
+    pub(super) token_window: u64,
+}
+
+impl Default for SinkGuards {
+    fn default() -> Self {
+        Self {
+            footer: true,
+            expiry: true,
+            catch_up: true,
+            token_window: TOKEN_WINDOW,
+        }
+    }
+}
+
 impl Sink {
-    pub(super) fn new(kind: Kind, check_footer: bool) -> Self {
+    pub(super) fn new(kind: Kind, guards: SinkGuards) -> Self {
         Self {
             kind,
-            check_footer,
+            guards,
+            now: 0,
+            lag: 0,
             rows: Vec::new(),
+            inserted: BTreeMap::new(),
             tokens: BTreeMap::new(),
             objects: BTreeMap::new(),
             docs: BTreeMap::new(),
@@ -73,14 +120,13 @@ impl Sink {
     /// One request under a name.
     pub(super) fn write(
         &mut self,
-        now: u64,
         token: &str,
         rows: &[Row],
         batch: &Batch,
         how: How,
     ) -> Result<(), OtherContent> {
         match self.kind {
-            Kind::Rows => self.insert(now, token, rows, how),
+            Kind::Rows | Kind::Replicas => self.insert(token, rows, how),
             Kind::Segments => self.put(token, rows, how)?,
             Kind::Search => self.create(rows, how),
         }
@@ -90,12 +136,26 @@ impl Sink {
         Ok(())
     }
 
-    fn insert(&mut self, now: u64, token: &str, rows: &[Row], how: How) {
+    fn insert(&mut self, token: &str, rows: &[Row], how: How) {
+        let now = self.now;
         self.tokens.retain(|_, until| now < *until);
-        if !rows.is_empty() && self.tokens.insert(token.to_owned(), now + TOKEN_WINDOW).is_none() {
-            let whole = how == How::Whole;
-            self.rows.extend(rows.iter().filter(|_| whole));
+        let whole = how == How::Whole;
+        if rows.is_empty() || (!whole && self.kind == Kind::Replicas) {
+            return;
         }
+        let until = now + self.guards.token_window;
+        if self.tokens.insert(token.to_owned(), until).is_none() && whole {
+            self.rows.extend(rows);
+            self.inserted.extend(rows.iter().map(|row| (*row, now)));
+            self.expire();
+        }
+    }
+
+    /// What is past its time goes.
+    pub(super) fn expire(&mut self) {
+        let past = |row: &Row| expires_at(row.identity) <= self.now;
+        self.rows.retain(|row| !past(row));
+        self.docs.retain(|_, doc| !doc.as_ref().is_some_and(past));
     }
 
     /// What of these rows is still to be written under the name.
@@ -128,7 +188,7 @@ impl Sink {
             .iter()
             .any(|row| row.offset >= first && !rows.contains(row) && !gone(row));
         let missing = !self.absent(rows).is_empty();
-        if self.check_footer && (unknown || missing) {
+        if self.guards.footer && (unknown || missing) {
             Err(OtherContent)
         } else {
             Ok(())
@@ -147,12 +207,16 @@ impl Sink {
     }
 
     /// The rows of which read-back finds nothing: neither their position, nor their identity at a winning
-    /// one, nor an erasure.
+    /// one, nor an erasure, nor that their time is past.
     fn absent(&self, rows: &[Row]) -> Vec<Row> {
-        let held = self.held();
+        let late = |row: &Row| self.inserted.get(row).is_some_and(|at| at + self.lag > self.now);
+        let lags = self.kind == Kind::Replicas && !self.guards.catch_up;
+        let mut held = self.held();
+        held.retain(|row| !(lags && late(row)));
         let wins = |row: &Row, other: &Row| other.identity == row.identity && other.offset <= row.offset;
         rows.iter()
             .filter(|row| !self.erased.contains(&row.session))
+            .filter(|row| !self.guards.expiry || expires_at(row.identity) > self.now)
             .filter(|row| !held.iter().any(|other| wins(row, other)))
             .copied()
             .collect()
@@ -186,7 +250,7 @@ impl Sink {
     /// All that is physically there, repeats included.
     pub(super) fn held(&self) -> Vec<Row> {
         match self.kind {
-            Kind::Rows => self.rows.clone(),
+            Kind::Rows | Kind::Replicas => self.rows.clone(),
             Kind::Segments => self.objects.values().flatten().copied().collect(),
             Kind::Search => self.docs.values().flatten().copied().collect(),
         }

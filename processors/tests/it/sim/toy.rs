@@ -11,6 +11,7 @@ pub(super) fn prepare(records: &[StoredRecord]) -> Prepared<Batch> {
     let mut prepared = Prepared {
         batch: Batch::default(),
         poison: Vec::new(),
+        bytes: 0,
     };
     for record in records {
         let (partition, offset) = (record.position.partition.partition, record.position.offset);

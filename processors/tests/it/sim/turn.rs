@@ -309,14 +309,20 @@ impl World {
                     .iter()
                     .map(|each| (to.partition, each.record.position.offset));
                 self.letters.extend(positions);
+                if !self.plan.count_when_settled {
+                    self.count(
+                        to.partition,
+                        poison.iter().map(|each| each.record.position.offset),
+                    );
+                }
                 let lost = self.chance() < 2;
                 let result = if lost { Err("no answer".to_owned()) } else { Ok(()) };
                 self.after(delay, Event::Answer(to, Input::DeadLettered(result)));
             }
-            Effect::Write(name, batch) => self.request(to, name, &batch, Stage::Write, delay),
+            Effect::Write(name, batch) => self.send(to, name, &batch, Stage::Write, delay),
             Effect::Settle(name, batch) => {
                 self.seen.insert("settle");
-                self.request(to, name, &batch, Stage::ReadBack { epoch: 0 }, delay);
+                self.send(to, name, &batch, Stage::ReadBack { epoch: 0 }, delay);
             }
             Effect::Alarm(alarm) => {
                 self.seen.insert(alarm.as_str());
@@ -333,7 +339,18 @@ impl World {
                 });
                 self.tell(|| format!("{to:?} stops: {error}"));
             }
-            Effect::Progress(_) | Effect::Finished { .. } => {}
+            Effect::LettersSettled(letters) if self.plan.count_when_settled => {
+                self.seen.insert("letters settled");
+                self.count(to.partition, letters.iter().map(|(offset, _)| *offset));
+            }
+            Effect::LettersSettled(_) | Effect::Progress(_) | Effect::Finished { .. } => {}
+        }
+    }
+
+    /// Dead letters are counted, in whatever process.
+    pub(super) fn count(&mut self, number: u32, offsets: impl Iterator<Item = u64>) {
+        for offset in offsets {
+            *self.counted.entry((number, offset)).or_default() += 1;
         }
     }
 

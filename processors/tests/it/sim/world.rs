@@ -12,10 +12,10 @@ use hindsight_processors::delivery::lane::Input;
 use super::Plan;
 use super::log::{Content, ModelLog, PARTITIONS, SESSION_TIMEOUT};
 use super::process::Process;
-use super::sinks::{Batch, LONGEST_REQUEST, Sink};
+use super::sinks::{Batch, LONGEST_HOLD_UP, LONGEST_REQUEST, Sink};
 
 /// Rows of a session may come until then after its erasure: the longest life of a zombie.
-pub(super) const ZOMBIE_LIFE: u64 = SESSION_TIMEOUT + LONGEST_REQUEST + 4_000;
+pub(super) const ZOMBIE_LIFE: u64 = SESSION_TIMEOUT + LONGEST_REQUEST + LONGEST_HOLD_UP + 4_000;
 pub(super) const REQUEST_TIMEOUT: u64 = 3_000;
 pub(super) const LEAVE_WAIT: u64 = 1_500;
 /// Token epochs that settling may use (DESIGN.md 5: two at most).
@@ -53,6 +53,7 @@ pub(super) enum Fault {
     ResetByHand(u32),
     Rewrite(u32),
     Merge,
+    Lag(u64),
 }
 
 pub(super) enum Event {
@@ -60,6 +61,7 @@ pub(super) enum Event {
     Answer(Address, Input<Batch>),
     CommitAnswered(u64, Vec<(u32, u64)>, Result<(), ConsumerError>),
     Request(Request),
+    Send(Request),
     Append(u32, Content, u64),
     Erase(u32),
     Sweep(u32),
@@ -74,6 +76,10 @@ pub(super) struct World {
     pub(super) sink: Sink,
     pub(super) accepted: Vec<BTreeMap<u64, Content>>,
     pub(super) letters: BTreeSet<(u32, u64)>,
+    /// How often each was counted.
+    pub(super) counted: BTreeMap<(u32, u64), u32>,
+    /// Somebody moved a commit back: what lies behind it is delivered, and counted, again.
+    pub(super) by_hand: bool,
     pub(super) expired: Vec<(u32, u64, u64)>,
     /// Rows of records that the log itself lost (only where its tail was rewritten).
     pub(super) unwritten: BTreeSet<(u32, u64, u32)>,
@@ -97,9 +103,11 @@ impl World {
         let mut world = Self {
             now: 0,
             log: ModelLog::new(),
-            sink: Sink::new(plan.kind, plan.check_footer),
+            sink: Sink::new(plan.kind, plan.sink),
             accepted: vec![BTreeMap::new(); PARTITIONS as usize],
             letters: BTreeSet::new(),
+            counted: BTreeMap::new(),
+            by_hand: false,
             expired: Vec::new(),
             unwritten: BTreeSet::new(),
             stopped_loudly: false,
@@ -161,6 +169,7 @@ impl World {
             }
             let happened = self.queue.remove(&(at, event)).expect("just seen");
             self.now = at;
+            self.sink.now = at;
             self.happen(happened);
             let rest = self.queue.values().all(|event| matches!(event, Event::Turn(..)));
             if rest && at > self.plan.trouble_until && (self.is_drained() || self.stopped_loudly) {
@@ -207,6 +216,7 @@ impl World {
             Event::Answer(to, input) => self.on_answer(to, input),
             Event::CommitAnswered(id, lanes, result) => self.on_commit_answered(id, lanes, result),
             Event::Request(request) => self.on_request(request),
+            Event::Send(request) => self.on_send(request),
             Event::Append(number, content, holes) => {
                 let offset = self.log.append(self.now, number, content, holes);
                 self.accepted[number as usize].insert(offset, content);
