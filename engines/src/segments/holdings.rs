@@ -1,8 +1,9 @@
 //! What a session generation holds, and whether a flush frame is covered by it: may go without any reader missing it.
 //!
-//! **Invariant:** covered means that the manifest is the same with the frame and without it. A twin with other content
+//! **Invariant:** covered means that a reader is told the same with the frame and without it. A twin with other content
 //! counts only once the generation lists it as conflict; a copy at a lower position than the generation's never does,
-//! since that position is the batch's.
+//! since that position is the batch's. (Where a twin at a still lower position comes later, repeats of what then lost are
+//! listed once instead of each.)
 
 use std::collections::{BTreeMap, BTreeSet};
 

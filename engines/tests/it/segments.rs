@@ -1,12 +1,13 @@
 //! A session from batches to flush objects, manifests, events and generations.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hindsight_engines::rrweb::{EventHead, EventKind, split};
 use hindsight_engines::segments::format::{Compression, Digest};
 use hindsight_engines::segments::{
-    CompactOptions, Compacted, Encoded, FrameReader, Keep, Manifest, Month, Put, Sources, State, Window,
-    compact, footer,
+    CompactOptions, Compacted, Encoded, FrameReader, Holdings, Keep, Manifest, Month, Put, Sources, State,
+    Window, compact, footer,
 };
 use hindsight_schemas::record::{Codec, Layout};
 use proptest::prelude::*;
@@ -352,6 +353,49 @@ proptest! {
                 world.index.clear();
                 assert_eq!(world.read(&world.manifest(Some(made.claim)), "w_1", ALL).await, events);
             }
+        });
+    }
+
+    /// Twins of either content, before and after the close, at lower and higher positions: a reader sees the same with
+    /// the covered frames and without them.
+    #[test]
+    fn a_covered_frame_is_missed_by_nobody(
+        sent in prop::collection::vec((0_u32..5, 0_u8..2, any::<bool>()), 1..16),
+        offsets in Just((0_u64..16).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut world = World::in_memory();
+            let made = |seq: u32, content: u8| {
+                let at = 1_700_000_000_000 + i64::from(seq);
+                let event = format!(r#"{{"type":3,"timestamp":{at},"data":{{"source":{content}}}}}"#);
+                batch("w_1", seq, &[event], Layout::JsonLines, Codec::Identity)
+            };
+            let (early, late): (Vec<_>, Vec<_>) = sent.iter().zip(offsets).partition(|((.., early), _)| *early);
+            for ((seq, content, _), offset) in &early {
+                world.flush(&[(*offset, made(*seq, *content))]).await;
+            }
+            if early.is_empty() {
+                return;
+            }
+            let claim = compacted(&world, &world.manifest(None), Compression::HOT).await.claim;
+            let holdings = Holdings::of(&claim);
+            assert!(world.index.iter().all(|frame| holdings.covers(&frame.batch)), "what was compacted");
+            for ((seq, content, _), offset) in &late {
+                world.flush(&[(*offset, made(*seq, *content))]).await;
+            }
+            let whole = world.manifest(Some(claim.clone()));
+            let events = world.read(&whole, "w_1", ALL).await;
+            world.index.retain(|frame| !holdings.covers(&frame.batch));
+            let less = world.manifest(Some(claim));
+            assert_eq!(world.read(&less, "w_1", ALL).await, events);
+            let told = |manifest: &Manifest| {
+                let lost = manifest.conflicts.iter();
+                let lost: BTreeSet<_> = lost.map(|lost| (lost.seq, lost.content_sha256)).collect();
+                (manifest.gaps.clone(), lost, manifest.state)
+            };
+            assert_eq!(told(&less), told(&whole));
+            assert_eq!(less.tabs[0].batches, whole.tabs[0].batches);
         });
     }
 

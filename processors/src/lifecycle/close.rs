@@ -10,6 +10,7 @@ use hindsight_engines::analytics::{
     Analytics, ExpectedBlock, ExpectedRow, InsertError, QueryError, SettleError, expected_blocks, settle,
 };
 use hindsight_engines::replay::{ReplayError, ReplayIndex};
+use hindsight_engines::segments::format::Footer;
 use hindsight_engines::segments::{Class, CompactError, CompactOptions, Keep, Manifest, Month, compact};
 use hindsight_schemas::row_binary::{Micros, Millis};
 
@@ -69,21 +70,19 @@ impl Closing<'_> {
         }
         let manifest = Arc::new(manifest);
         let before = manifest.generation();
-        let compacted = compact(
-            self.replays.segments().clone(),
-            manifest.clone(),
-            &keep(&manifest)?,
-            self.options,
-        )
-        .await?;
-        let generation = compacted
-            .claim
-            .session
-            .as_ref()
-            .map_or(0, |session| session.generation);
+        let claim = match manifest.standing() {
+            Some(standing) => Footer::clone(standing),
+            None => {
+                let store = self.replays.segments().clone();
+                compact(store, manifest.clone(), &keep(&manifest)?, self.options)
+                    .await?
+                    .claim
+            }
+        };
+        let generation = claim.session.as_ref().map_or(0, |session| session.generation);
         let name = format!("close/{}/{}/{generation}", candidate.project, candidate.session);
 
-        let segments = generation_rows(&compacted.claim);
+        let segments = generation_rows(&claim);
         let stored_bytes = segments.iter().map(|row| row.bytes).sum();
         let now = jiff::Timestamp::now();
         let closed_at = Millis(now.as_millisecond());

@@ -4,8 +4,8 @@
 //! the create-only claim names it: **a claim never points to nothing.** Whoever claims first wins; a data object
 //! without claim goes after grace. What an earlier attempt left at the data object's name is claimed as it is: whatever
 //! it lacks, the manifest takes from flush frames. What lies there for longer than [`ADOPTED_WITHIN`] is left to
-//! lifecycle, which may remove it at this moment, and the next number is taken. A manifest that its generation holds
-//! already makes no other.
+//! lifecycle, which may remove it at this moment, and the next number is taken. Whether a generation is worth making
+//! ([`Manifest::standing`]) is the caller's to ask.
 //!
 //! **Invariant:** every event of the manifest is in the object once, byte for byte: each batch's checksum is computed
 //! again on the way. **Bound:** one source frame, the frame being cut (`frame_bytes`) and the bases, whatever the
@@ -129,12 +129,6 @@ pub async fn compact(
 ) -> Result<Compacted, CompactError> {
     if let Some(frame) = manifest.unreadable.first() {
         return Err(CompactError::Damaged(*frame));
-    }
-    if let Some(standing) = manifest.standing() {
-        return Ok(Compacted {
-            claim: Footer::clone(standing),
-            claimed: Put::Exists,
-        });
     }
     let (project, session) = (manifest.project.clone(), manifest.session_id);
     let (data, generation) = data(&store, &manifest, keep, options).await?;

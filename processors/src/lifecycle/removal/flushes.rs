@@ -43,6 +43,9 @@ impl Remover {
                 }
             }
             self.let_go(round, going).await?;
+            if round.stopped() {
+                break;
+            }
         }
         self.covered.clear();
         Ok(())

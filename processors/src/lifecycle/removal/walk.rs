@@ -34,8 +34,11 @@ impl<'a> Walk<'a> {
         Ok(Some(page))
     }
 
-    /// Goes on behind this name.
+    /// Goes on behind this name, never back.
     pub(super) fn skip_to(&mut self, after: SegmentPath) {
-        self.after = Some(after);
+        let name = after.to_string();
+        if self.after.as_ref().is_none_or(|at| at.to_string() < name) {
+            self.after = Some(after);
+        }
     }
 }

@@ -5,7 +5,7 @@ mod world;
 use hindsight_engines::segments::{Prefix, Put, SegmentPath};
 use hindsight_processors::lifecycle::removal::Removed;
 
-use self::world::{DAY_MS, LATE_S, World, now_ms, project, session};
+use self::world::{DAY_MS, LATE_S, World, now_ms};
 
 /// Two sessions in common flush objects; one closed, opened again by a late batch, closed again.
 async fn two_sessions() -> World {
@@ -236,20 +236,25 @@ fn generation(claim: &hindsight_engines::segments::format::Footer) -> u32 {
 }
 
 #[tokio::test]
-async fn closing_again_without_anything_new_makes_no_generation() {
+async fn where_nothing_is_new_the_generation_stands() {
     let mut world = World::new();
     world.flush(&[(1, LATE_S)]).await;
+    assert!(
+        world.manifest(1).await.unwrap().standing().is_none(),
+        "never closed"
+    );
     let first = world.close(1).await;
-    let again = world.close(1).await;
-    assert_eq!((generation(&again.claim), again.claimed), (1, Put::Exists));
-    assert_eq!(again.claim, first.claim);
-    assert_eq!(world.count().await, (1, 1, 1));
+    let manifest = world.manifest(1).await.unwrap();
+    assert_eq!(
+        manifest.standing().map(|standing| &**standing),
+        Some(&first.claim)
+    );
     world.flush(&[(1, LATE_S)]).await;
+    assert!(
+        world.manifest(1).await.unwrap().standing().is_none(),
+        "a late batch"
+    );
     assert_eq!(generation(&world.close(1).await.claim), 2);
-    let path = SegmentPath::Claim {
-        project: project(),
-        session: session(1),
-        generation: 2,
-    };
-    assert!(world.store.get(&path).await.is_ok());
+    world.round(now_ms() + 2 * DAY_MS).await;
+    assert!(world.manifest(1).await.unwrap().standing().is_some());
 }
