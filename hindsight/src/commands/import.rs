@@ -9,7 +9,7 @@ use hindsight_schemas::ids::Reference;
 
 use super::SettingsArgs;
 use crate::credentials;
-use crate::import::{self, Facts, Options, client::Client};
+use crate::import::{self, Facts, Options, client::Client, journal::Journal};
 use crate::recording::identity::SessionFrom;
 use crate::settings::Overrides;
 
@@ -18,7 +18,10 @@ use crate::settings::Overrides;
 /// Recordings: rrweb events as a JSON array, JSON lines, {"events": [...]}, [windowId, event] lines, PostHog
 /// exports (compressed events too), rrweb `pack`; plain, gzip, zstd or zip. Files named audit*.jsonl are audit
 /// events. Importing the same file again changes nothing: a session's id is made from its first time and its
-/// content, and it is always cut into the same batches - so after an interruption just run it again.
+/// content, and it is always cut into the same batches - so after an interruption just run it again. With
+/// --journal it then sends only what was not acknowledged.
+///
+/// An https:// address is checked against the system's certificates; SSL_CERT_FILE names others (a PEM file).
 ///
 /// Exit codes: 0 all sent (with --dry-run: all playable), 1 some files failed (the rest was sent).
 #[derive(Debug, Args)]
@@ -53,6 +56,10 @@ pub(crate) struct Import {
     /// How long a request is tried again while the server is away or busy.
     #[arg(long, default_value_t = 120, value_name = "SECONDS")]
     patience: u64,
+    /// Remember in this file what the server acknowledged, and leave it out the next time. For long imports; a
+    /// server whose data folder was emptied needs a new one.
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -72,12 +79,19 @@ impl Import {
         if self.dry_run {
             return import::dry_run(&options);
         }
-        let client = self.client()?;
+        let (url, key) = self.server()?;
+        let patience = std::time::Duration::from_secs(self.patience);
+        let client = Client::new(&url, &key, patience)?;
+        let journal = match &self.journal {
+            Some(path) => Journal::open(path, &url)?,
+            None => Journal::default(),
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(import::send(&options, &client))
+        runtime.block_on(import::send(&options, &client, &journal))
     }
 
-    fn client(&self) -> anyhow::Result<Client> {
+    /// Where to, and the key.
+    fn server(&self) -> anyhow::Result<(String, String)> {
         let (url, key) = match (&self.url, &self.key) {
             (Some(url), Some(key)) => (url.clone(), key.clone()),
             (url, key) => {
@@ -91,10 +105,10 @@ impl Import {
                 )
             }
         };
-        if !url.starts_with("http://") {
-            bail!("--url {url:?} does not start with http:// (TLS ends at a proxy in front of the server)");
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            bail!("--url {url:?} does not start with http:// or https://");
         }
-        Client::new(&url, &key, std::time::Duration::from_secs(self.patience))
+        Ok((url, key))
     }
 }
 

@@ -5,6 +5,7 @@ mod engine;
 mod folder;
 mod machine;
 mod network;
+mod pace;
 
 use serde::Serialize;
 
@@ -82,6 +83,7 @@ pub(crate) fn examine(settings: &Settings) -> Vec<Finding> {
     if !server.ops_listen.is_empty() {
         findings.push(network::address("server.ops_listen", &server.ops_listen, in_use));
     }
+    findings.push(pace::small_ranges(settings.log.partitions));
     findings.extend(engine::examine(&settings.clickhouse.libchdb));
     findings
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::client::Client;
+use super::journal::{Journal, mark};
 use super::progress::Progress;
 use super::report::Report;
 use super::share;
@@ -45,7 +46,7 @@ fn on_one_line(event: &RawValue) -> String {
 }
 
 /// Sends a file.
-pub(super) async fn send(file: &Found, client: &Client, progress: &Progress) -> Report {
+pub(super) async fn send(file: &Found, client: &Client, journal: &Journal, progress: &Progress) -> Report {
     let mut report = Report::default();
     let events = match read(file) {
         Ok(events) => events,
@@ -65,6 +66,13 @@ pub(super) async fn send(file: &Found, client: &Client, progress: &Progress) -> 
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let bytes = body.len() as u64;
+        let mark = mark([body.as_bytes()]);
+        if journal.holds(&mark) {
+            report.known += 1;
+            progress.add(share(bytes, raw, file.bytes), 0);
+            start = end;
+            continue;
+        }
         match client.send_audit(body, &key).await {
             Ok(answer) => {
                 report.audit(answer.accepted, bytes);
@@ -73,6 +81,11 @@ pub(super) async fn send(file: &Found, client: &Client, progress: &Progress) -> 
                     report.fail(&place, &anyhow::anyhow!("{}: {}", refused.reason, refused.detail));
                 }
                 report.refused_more(answer.errors.len().saturating_sub(MAX_NAMED));
+                if answer.errors.is_empty()
+                    && let Err(error) = journal.note(&mark)
+                {
+                    report.fail(&file.name, &error);
+                }
             }
             Err(error) => report.fail(&format!("{} events {start} to {}", file.name, end - 1), &error),
         }

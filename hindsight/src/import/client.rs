@@ -55,10 +55,16 @@ struct Problem {
 
 impl Client {
     pub(crate) fn new(url: &str, key: &str, patience: Duration) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .timeout(REQUEST_TIMEOUT)
-            .no_proxy()
-            .build()?;
+        let builder = reqwest::Client::builder().timeout(REQUEST_TIMEOUT);
+        let builder = if url.starts_with("https://") {
+            builder.https_only(true)
+        } else {
+            // Plain HTTP needs no certificates of the system, which may have none.
+            builder.no_proxy().tls_certs_only([])
+        };
+        let http = builder
+            .build()
+            .context("the system's certificates can't be read (SSL_CERT_FILE names others)")?;
         Ok(Self {
             http,
             url: url.trim_end_matches('/').into(),

@@ -1,11 +1,13 @@
 //! Importing: plan the sessions, read them, send them in parallel, report.
 //!
 //! **Bound:** `parallel` sessions are in memory at a time. **Failure:** a file that can't be read or is refused is
-//! reported and the rest goes on; a second run sends the same again, which the server answers alike.
+//! reported and the rest goes on; a second run sends the same again, which the server answers alike, or with a journal
+//! only what was not acknowledged.
 
 mod audit;
 pub(crate) mod client;
 mod facts;
+pub(crate) mod journal;
 mod plan;
 mod progress;
 mod report;
@@ -19,6 +21,7 @@ use hindsight_schemas::ids::SessionId;
 
 use self::client::Client;
 pub(crate) use self::facts::Facts;
+use self::journal::{Journal, Mark, mark};
 use self::plan::{Job, Plan};
 use self::progress::Progress;
 use self::report::Report;
@@ -46,11 +49,11 @@ struct Recording {
 }
 
 /// Sends everything; recordings first, so that audit events find their sessions.
-pub(crate) async fn send(options: &Options, client: &Client) -> anyhow::Result<ExitCode> {
+pub(crate) async fn send(options: &Options, client: &Client, journal: &Journal) -> anyhow::Result<ExitCode> {
     let plan = Plan::make(options)?;
     let progress = Progress::start(plan.bytes());
     let sent: Vec<Report> = stream::iter(&plan.recordings)
-        .map(|job| send_job(job, options, client, &progress))
+        .map(|job| send_job(job, options, client, journal, &progress))
         .buffer_unordered(options.parallel)
         .collect()
         .await;
@@ -59,14 +62,20 @@ pub(crate) async fn send(options: &Options, client: &Client) -> anyhow::Result<E
         report.add(part);
     }
     for file in &plan.audit {
-        report.add(audit::send(file, client, &progress).await);
+        report.add(audit::send(file, client, journal, &progress).await);
     }
     progress.finish();
     report.print(progress.elapsed());
     Ok(report.exit_code())
 }
 
-async fn send_job(job: &Job, options: &Options, client: &Client, progress: &Progress) -> Report {
+async fn send_job(
+    job: &Job,
+    options: &Options,
+    client: &Client,
+    journal: &Journal,
+    progress: &Progress,
+) -> Report {
     let mut report = Report::default();
     let (owned_job, owned_options) = (job.clone(), options.clone());
     let read = tokio::task::spawn_blocking(move || read(&owned_job, &owned_options)).await;
@@ -80,15 +89,33 @@ async fn send_job(job: &Job, options: &Options, client: &Client, progress: &Prog
     };
     let raw: u64 = recordings.iter().map(raw_bytes).sum();
     for recording in &recordings {
+        let mark = recording.mark();
+        if journal.holds(&mark) {
+            report.known += 1;
+            progress.add(share(raw_bytes(recording), raw, job.bytes()), 0);
+            continue;
+        }
         let sent = send_recording(recording, client, &mut report, |bytes| {
             progress.add(share(bytes, raw, job.bytes()), bytes);
         });
-        match sent.await {
+        match sent.await.and_then(|()| journal.note(&mark)) {
             Ok(()) => report.sessions += 1,
             Err(error) => report.fail(&recording.name, &error),
         }
     }
     report
+}
+
+impl Recording {
+    /// What stands for it in the journal: its id and all that would be sent.
+    fn mark(&self) -> Mark {
+        let id = self.session_id.to_string();
+        let events = self.tabs.iter().flat_map(|tab| {
+            let texts = tab.events.iter().map(|event| event.text.get().as_bytes());
+            std::iter::once(tab.window.as_bytes()).chain(texts)
+        });
+        mark(std::iter::once(id.as_bytes()).chain(events))
+    }
 }
 
 /// The part of the file's bytes that stands for these raw bytes.

@@ -9,6 +9,8 @@ use indicatif::HumanBytes;
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) sessions: u64,
+    /// Recordings and audit calls that the journal says were acknowledged before.
+    pub(super) known: u64,
     batches: u64,
     events: u64,
     raw_bytes: u64,
@@ -42,6 +44,7 @@ impl Report {
 
     pub(super) fn add(&mut self, part: Self) {
         self.sessions += part.sessions;
+        self.known += part.known;
         self.batches += part.batches;
         self.events += part.events;
         self.raw_bytes += part.raw_bytes;
@@ -62,6 +65,12 @@ impl Report {
             HumanBytes(self.packed_bytes),
             elapsed.as_secs_f64()
         );
+        if self.known > 0 {
+            println!(
+                "left out {} that the journal says were acknowledged before",
+                self.known
+            );
+        }
         for failure in &self.failures {
             eprintln!("FAILED {failure}");
         }

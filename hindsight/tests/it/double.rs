@@ -37,16 +37,85 @@ pub(crate) struct Double {
 
 type Shared = State<Arc<Mutex<Kept>>>;
 
+fn routes(kept: Arc<Mutex<Kept>>) -> Router {
+    Router::new()
+        .route("/v1/recordings/{session}/{tab}/{seq}", post(recording))
+        .route("/v1/audit", post(audit))
+        .with_state(kept)
+}
+
+/// A double behind TLS, and the certificate that it shows.
+pub(crate) struct TlsDouble {
+    pub(crate) double: Double,
+    /// PEM.
+    pub(crate) certificate: String,
+}
+
+struct TlsListener {
+    tcp: tokio::net::TcpListener,
+    tls: tokio_rustls::TlsAcceptor,
+}
+
+impl axum::serve::Listener for TlsListener {
+    type Io = tokio_rustls::server::TlsStream<tokio::net::TcpStream>;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, peer) = self.tcp.accept().await.unwrap();
+            // A client that does not believe us goes away in the handshake.
+            if let Ok(stream) = self.tls.accept(stream).await {
+                return (stream, peer);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.tcp.local_addr()
+    }
+}
+
+/// Starts a double that speaks TLS for `localhost`, with a certificate of its own.
+pub(crate) fn start_tls() -> TlsDouble {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key =
+        tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let kept = Arc::<Mutex<Kept>>::default();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let routes = routes(kept.clone());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let tcp = tokio::net::TcpListener::from_std(listener).unwrap();
+            let tls = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+            axum::serve(TlsListener { tcp, tls }, routes).await.unwrap();
+        });
+    });
+    TlsDouble {
+        double: Double { url, kept },
+        certificate: made.cert.pem(),
+    }
+}
+
 /// Starts a double on a free port.
 pub(crate) fn start(busy: usize) -> Double {
     let kept = Arc::new(Mutex::new(Kept {
         busy,
         ..Kept::default()
     }));
-    let routes = Router::new()
-        .route("/v1/recordings/{session}/{tab}/{seq}", post(recording))
-        .route("/v1/audit", post(audit))
-        .with_state(kept.clone());
+    let routes = routes(kept.clone());
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

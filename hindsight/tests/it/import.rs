@@ -172,3 +172,65 @@ fn without_a_server_it_says_what_to_do() {
     assert_eq!(output.status.code(), Some(1));
     assert!(words(&output).contains("hindsight up"), "{}", words(&output));
 }
+
+#[test]
+fn with_a_journal_only_what_was_not_acknowledged_is_sent_again() {
+    let (folder, double) = (tempfile::tempdir().unwrap(), double::start(0));
+    write(folder.path(), "a.json", &format!("[{META},{FULL}]"));
+    write(folder.path(), "audit.jsonl", "{\"action\":\"order.create\"}\n");
+    let arguments = [".", "--journal", "journal.txt"];
+    let output = import(folder.path(), &double, &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert_eq!(double.kept.lock().unwrap().requests, 2);
+    write(folder.path(), "b.json", &format!("[{META},{FULL},{MOVE}]"));
+    let output = import(folder.path(), &double, &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert!(words(&output).contains("left out 2"), "{}", words(&output));
+    assert_eq!(double.kept.lock().unwrap().requests, 3, "only the new file");
+    let other = import(folder.path(), &double::start(0), &arguments);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(words(&other).contains("--journal"), "{}", words(&other));
+}
+
+#[test]
+fn a_server_behind_tls_is_believed_by_its_certificate_only() {
+    let (folder, double) = (tempfile::tempdir().unwrap(), double::start_tls());
+    write(folder.path(), "visit.json", &format!("[{META},{FULL}]"));
+    std::fs::write(folder.path().join("ca.pem"), &double.certificate).unwrap();
+    let run = |certificates: Option<&str>| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hindsight"));
+        command
+            .current_dir(folder.path())
+            .env_clear()
+            .env("HOME", folder.path());
+        if let Some(certificates) = certificates {
+            command.env("SSL_CERT_FILE", certificates);
+        }
+        let arguments = [
+            "import",
+            "--key",
+            "k",
+            "--patience",
+            "0",
+            "visit.json",
+            "--url",
+            &double.double.url,
+        ];
+        command.args(arguments).output().unwrap()
+    };
+    let output = run(Some("ca.pem"));
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    assert_eq!(double.double.kept.lock().unwrap().batches.len(), 1);
+    let output = run(None);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        words(&output).to_lowercase().contains("certificate"),
+        "{}",
+        words(&output)
+    );
+    assert_eq!(
+        double.double.kept.lock().unwrap().requests,
+        1,
+        "nothing was sent to a stranger"
+    );
+}

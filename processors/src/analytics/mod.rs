@@ -55,7 +55,7 @@ impl AnalyticsView {
 }
 
 /// Inserts into one table by one process, as long as they are small: ClickHouse makes a part of each, and merges them.
-pub(crate) const INSERTS_PER_SECOND: u32 = 6;
+pub const INSERTS_PER_SECOND: u32 = 6;
 
 /// What a block takes: its bytes, and what is expected of each row for settling.
 fn block_bytes(expected: &ExpectedBlock) -> usize {
