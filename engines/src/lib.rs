@@ -1,9 +1,10 @@
 //! The four seams of Hindsight: event log, analytics, search, segments. Each is a trait with an embedded and
-//! (later) a distributed implementation, and one conformance suite that both pass.
+//! a distributed implementation, and one conformance suite that both pass.
 
 pub mod analytics;
 pub mod log;
 pub mod replay;
 pub mod rrweb;
 pub mod search;
+pub mod secret;
 pub mod segments;

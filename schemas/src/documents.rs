@@ -330,6 +330,23 @@ impl ActivityDocument {
         self.batch.session_id
     }
 
+    /// All its texts; each is searched for itself, so that a phrase doesn't run from one into the next.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let kinds = [
+            &self.urls,
+            &self.titles,
+            &self.clicked,
+            &self.errors,
+            &self.user_ids,
+        ];
+        let references = self.references.iter().map(|reference| reference.id.as_str());
+        kinds
+            .into_iter()
+            .flat_map(|texts| texts.as_slice())
+            .map(String::as_str)
+            .chain(references)
+    }
+
     /// For each reference its `id` and its `type:id`.
     pub fn reference_names(&self) -> Vec<String> {
         named(self.references.iter().map(|of| (&*of.kind, &*of.id)))

@@ -14,3 +14,4 @@ pub mod reason;
 pub mod record;
 pub mod row_binary;
 pub mod rows;
+pub mod templates;

@@ -15,16 +15,19 @@ use hindsight_schemas::reason::Reason;
 
 pub mod conformance;
 pub mod cursor;
+pub mod elasticsearch;
 pub mod embedded;
 pub mod fields;
 pub mod moment;
 pub mod parse;
+mod place;
 pub mod print;
 pub mod query;
 pub mod syntax;
 pub mod tokens;
 mod value;
 
+use self::elasticsearch::Refusal;
 use fields::Field;
 use query::{Match, Query};
 
@@ -255,6 +258,12 @@ pub enum SearchError {
     /// The folder holds an index of another layout.
     #[error("search index {0} was made by another version: rebuild the search view")]
     OtherLayout(String),
+    /// A setting that can't be used.
+    #[error("{0}")]
+    Settings(String),
+    /// The engine takes nothing until a person acts; no document is to blame.
+    #[error("search stands still: {0}")]
+    Refused(#[from] Refusal),
     /// The engine's own words; nothing is known about what was being written.
     #[error("search failed: {0}")]
     Engine(String),
@@ -269,8 +278,10 @@ impl SearchError {
         match self {
             SearchError::CursorMismatch => Reason::CursorMismatch,
             SearchError::Limit(_) => Reason::BadParameter,
-            SearchError::Locked(_) | SearchError::OtherLayout(_) => Reason::Internal,
-            SearchError::Engine(_) | SearchError::Closed => Reason::EngineAway,
+            SearchError::Locked(_) | SearchError::OtherLayout(_) | SearchError::Settings(_) => {
+                Reason::Internal
+            }
+            SearchError::Refused(_) | SearchError::Engine(_) | SearchError::Closed => Reason::EngineAway,
         }
     }
 }
@@ -337,6 +348,14 @@ pub trait Search: Send + Sync {
                 .map(|field| Query::field(field, Match::Exact(field.normalized(&name)))),
         );
         self.search_audit(case_search(query, project)).await
+    }
+}
+
+fn check_limit(limit: usize) -> Result<(), SearchError> {
+    if (1..=MAX_PAGE).contains(&limit) {
+        Ok(())
+    } else {
+        Err(SearchError::Limit(limit))
     }
 }
 

@@ -7,6 +7,8 @@
 use std::net::IpAddr;
 use std::ops::Bound;
 
+use hindsight_schemas::documents::folded;
+
 use super::fields::Field;
 
 /// Bytes of a query's text.
@@ -62,6 +64,19 @@ pub enum Match {
     Times(Option<i64>, Option<i64>),
     /// Any value at all.
     Present,
+}
+
+impl Match {
+    /// The same in lower case, for a field that holds values so.
+    pub fn folded(&self) -> Self {
+        let lower = |bound: &Bound<String>| bound.as_ref().map(|text| folded(text));
+        match self {
+            Match::Exact(text) => Match::Exact(folded(text)),
+            Match::Prefix(text) => Match::Prefix(folded(text)),
+            Match::Between(from, to) => Match::Between(lower(from), lower(to)),
+            other => other.clone(),
+        }
+    }
 }
 
 impl Query {

@@ -17,6 +17,7 @@ pub mod local;
 pub mod manifest;
 pub mod objects;
 pub mod path;
+pub mod s3;
 pub mod store;
 
 pub use claims::claims_of;
@@ -31,4 +32,5 @@ pub use local::LocalSegments;
 pub use manifest::{Gap, Manifest, ManifestError, ManifestFrame, Sources, State, TabManifest};
 pub use objects::ObjectSegments;
 pub use path::{Class, Month, Prefix, SegmentPath};
+pub use s3::{Access, S3Options, open_s3};
 pub use store::{Listed, ObjectTail, PendingObject, Put, SegmentStore, StoreError};

@@ -80,8 +80,33 @@ pub enum StoreError {
         /// The object.
         path: String,
         /// The limit.
-        limit: usize,
+        limit: u64,
     },
+    /// The bucket is not there, or not there any more.
+    #[error("the segments' bucket does not exist: create it, or correct segments.bucket")]
+    NoBucket,
+    /// Wrong keys, or keys without the right.
+    #[error(
+        "segment store refuses {path} ({words}): check segments.access_key and segments.secret_key, and grant the \
+         key to list, get, put and delete"
+    )]
+    Denied {
+        /// The object or prefix.
+        path: String,
+        /// The store's own.
+        words: String,
+    },
+    /// The bucket does not do what evidence needs.
+    #[error("bucket {bucket} can't keep segments: {problem}")]
+    Unfit {
+        /// Which.
+        bucket: String,
+        /// What it lacks, and what to do.
+        problem: String,
+    },
+    /// A setting that can't be used.
+    #[error("{0}")]
+    Settings(String),
     /// Something lies among the objects that is none.
     #[error("the store holds a foreign object")]
     Foreign(#[from] PathError),

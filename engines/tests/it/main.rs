@@ -4,9 +4,14 @@
 
 mod analytics;
 mod log;
+mod proxy;
 mod search;
+mod search_elasticsearch;
 mod search_query;
 mod segments;
 mod segments_corruption;
+mod segments_s3;
 mod segments_store;
 mod segments_world;
+mod servers;
+mod tls;

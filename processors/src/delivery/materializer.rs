@@ -23,6 +23,9 @@ pub struct CutLimits {
     pub bytes: usize,
     /// Records (default 10,000).
     pub records: usize,
+    /// So many records are enough, however young (default 10,000: the age alone decides). A range still takes all
+    /// that waits, so a sink that falls behind gets larger ones.
+    pub enough: usize,
     /// Age of the oldest record waiting, by the local clock (default 1 s); longer where
     /// [`Materializer::ranges_per_second`] asks for it.
     pub age: Duration,
@@ -33,6 +36,7 @@ impl Default for CutLimits {
         Self {
             bytes: 8 << 20,
             records: 10_000,
+            enough: 10_000,
             age: Duration::from_secs(1),
         }
     }

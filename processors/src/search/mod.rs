@@ -8,6 +8,7 @@ mod activity;
 mod convert;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hindsight_engines::log::StoredRecord;
@@ -15,15 +16,27 @@ use hindsight_engines::search::{Search, SearchError, SearchWrite, WriteOutcome, 
 use hindsight_schemas::ids::{Partition, Topic};
 use hindsight_schemas::reason::Reason;
 
-use crate::delivery::{Materializer, Poison, PrepareError, Prepared, RangeName, ViewError, WriteError};
+use crate::delivery::{
+    CutLimits, Materializer, Poison, PrepareError, Prepared, RangeName, ViewError, WriteError,
+};
 
 /// The version of the conversion: another one makes other documents of the same records.
 const VERSION: u32 = 1;
+
+/// Ranges for an engine behind the network, where requests cost more than waiting: 100 to 5,000 records, or what
+/// came in 5 s.
+pub const REMOTE_LIMITS: CutLimits = CutLimits {
+    bytes: 8 << 20,
+    records: 5_000,
+    enough: 100,
+    age: Duration::from_secs(5),
+};
 
 /// Makes the search view.
 pub struct SearchView {
     engine: Arc<dyn Search>,
     view_generation: u32,
+    limits: CutLimits,
 }
 
 impl SearchView {
@@ -32,7 +45,13 @@ impl SearchView {
         Self {
             engine,
             view_generation,
+            limits: CutLimits::default(),
         }
+    }
+
+    /// With other ranges than those for an embedded engine.
+    pub fn with_limits(self, limits: CutLimits) -> Self {
+        Self { limits, ..self }
     }
 }
 
@@ -61,6 +80,10 @@ impl Materializer for SearchView {
 
     fn topics(&self) -> &'static [Topic] {
         &[Topic::Recordings, Topic::Audit]
+    }
+
+    fn limits(&self) -> CutLimits {
+        self.limits
     }
 
     fn prepare(

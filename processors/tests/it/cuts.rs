@@ -90,6 +90,24 @@ fn deliver(records: &[StoredRecord], limits: CutLimits, steps: &[u64]) -> (Vec<O
     (written, ranges)
 }
 
+/// The clock stands at the age's first millisecond: only enough records make a cut.
+#[test]
+fn enough_records_are_cut_however_young() {
+    let records: Vec<_> = (0..300).map(|offset| record(offset, 10)).collect();
+    let limits = CutLimits {
+        bytes: 1 << 20,
+        records: 5_000,
+        enough: 100,
+        age: Duration::from_hours(1),
+    };
+    let (written, ranges) = deliver(&records, limits, &[1]);
+    assert_eq!(written.len(), 300);
+    assert!(
+        (1..=3).contains(&ranges),
+        "{ranges} ranges of 100 records at least"
+    );
+}
+
 proptest! {
     #[test]
     fn every_cut_gives_the_same_union(
@@ -104,7 +122,7 @@ proptest! {
             next += gap;
             record(next - 1, *bytes)
         }).collect();
-        let limits = CutLimits { bytes, records: most, age: Duration::from_millis(age_ms) };
+        let limits = CutLimits { bytes, records: most, enough: most.div_ceil(2), age: Duration::from_millis(age_ms) };
         let (written, ranges) = deliver(&records, limits, &steps);
         let offsets: Vec<_> = records.iter().map(|record| record.position.offset).collect();
         prop_assert_eq!(written, offsets);

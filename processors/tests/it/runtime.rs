@@ -88,6 +88,7 @@ impl Materializer for Memory {
         CutLimits {
             bytes: 1 << 20,
             records: 7,
+            enough: 7,
             age: Duration::from_millis(20),
         }
     }

@@ -9,6 +9,7 @@ use hindsight_schemas::documents::AuditDocument;
 use hindsight_schemas::ids::{LogId, Partition, Position, ProjectId, SessionId, Topic};
 use uuid::Uuid;
 
+use super::query::NESTING;
 use super::{AuditSearch, Projects, Search, SearchWrite, SortOrder, WriteOutcome, WriteRange};
 use build::Event;
 
@@ -23,6 +24,7 @@ pub use corpus::{CASES, Case, events};
 /// All checks.
 pub async fn check(engine: &dyn Search) {
     queries_find_what_they_should(engine).await;
+    the_deepest_queries_are_answered(engine).await;
     writes::the_first_document_wins(engine).await;
     writes::a_stub_keeps_its_id_taken(engine).await;
     pages::pages_stay_valid_while_data_is_added(engine).await;
@@ -110,6 +112,35 @@ async fn queries_find_what_they_should(engine: &dyn Search) {
         let mut found = names(engine, search_of(case.query, (&of).into())).await;
         found.sort_unstable();
         assert_eq!(found.concat(), case.found, "query {:?}", case.query);
+    }
+}
+
+/// Queries as deep as the parser takes them, which an engine's own limits must not forbid. Each asks for
+/// `timeout` and `password` in its own way.
+async fn the_deepest_queries_are_answered(engine: &dyn Search) {
+    let of = project("conformance-corpus");
+    let alternating = |inner: &str, levels: usize| {
+        (0..levels).fold(inner.to_owned(), |query, _| {
+            format!("(nowhere OR timeout {query})")
+        })
+    };
+    let negated = |inner: &str, levels: usize| {
+        (0..levels).fold(inner.to_owned(), |query, _| {
+            format!("-(nowhere OR -(timeout {query}))")
+        })
+    };
+    let doubled = |inner: &str, levels: usize| {
+        (0..levels).fold(inner.to_owned(), |query, _| {
+            format!("({query} OR nowhere) ({query} OR nowhere)")
+        })
+    };
+    for query in [
+        alternating("password", NESTING),
+        negated("password", NESTING / 4),
+        alternating(&doubled("password", 6), NESTING - 6),
+    ] {
+        let found = names(engine, search_of(&query, (&of).into())).await;
+        assert_eq!(found, ["h"], "query {query:?}");
     }
 }
 

@@ -5,14 +5,15 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use hindsight_schemas::documents::{ActivityDocument, AuditDocument, DocumentId};
-use hindsight_schemas::ids::{LogId, Partition, Position, ProjectId};
+use hindsight_schemas::ids::{Position, ProjectId};
 use tantivy::TantivyDocument;
 use tantivy::schema::{Field as Column, Value};
 
 use super::super::SearchError;
 use super::super::cursor::project_hash;
 use super::super::fields::Field;
-use super::layout::{ACTIVITY, AUDIT, Layout, STUB, activity_texts};
+use super::super::place;
+use super::layout::{ACTIVITY, AUDIT, Layout, STUB};
 
 impl Layout {
     pub(super) fn audit(&self, document: &AuditDocument, id: &DocumentId) -> TantivyDocument {
@@ -71,7 +72,9 @@ impl Layout {
             self.terms_of(Field::Reference),
             &document.reference_names(),
         );
-        activity_texts(document).for_each(|text| out.add_text(self.activity, text));
+        document
+            .texts()
+            .for_each(|text| out.add_text(self.activity, text));
         out
     }
 
@@ -89,7 +92,7 @@ impl Layout {
         out.add_text(self.kind, kind);
         out.add_text(self.project, project);
         out.add_u64(self.project_hash, project_hash(project));
-        out.add_text(self.position, position_text(position));
+        out.add_text(self.position, place::text(position));
         out
     }
 
@@ -112,8 +115,7 @@ impl Layout {
     }
 
     pub(super) fn position_of(&self, document: &TantivyDocument) -> Result<Position, SearchError> {
-        let text = self.text_of(document, self.position);
-        parse_position(text).ok_or_else(|| damaged(format!("{text:?} is no position")))
+        place::parse(self.text_of(document, self.position))
     }
 }
 
@@ -140,25 +142,4 @@ pub(super) fn as_v6(ip: IpAddr) -> Ipv6Addr {
         IpAddr::V4(ip) => ip.to_ipv6_mapped(),
         IpAddr::V6(ip) => ip,
     }
-}
-
-fn position_text(position: Position) -> String {
-    let Position {
-        log_id,
-        partition,
-        offset,
-    } = position;
-    format!("{log_id}/{partition}/{offset}")
-}
-
-fn parse_position(text: &str) -> Option<Position> {
-    let mut parts = text.split('/');
-    Some(Position {
-        log_id: LogId(parts.next()?.parse().ok()?),
-        partition: Partition {
-            topic: parts.next()?.parse().ok()?,
-            partition: parts.next()?.parse().ok()?,
-        },
-        offset: parts.next()?.parse().ok()?,
-    })
 }

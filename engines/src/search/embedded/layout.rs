@@ -3,7 +3,6 @@
 //! **Invariant:** an index of another layout is refused when it is opened; a change here is a new view
 //! generation. Values that are matched as a whole are raw terms; times, addresses and the sort key are columns.
 
-use hindsight_schemas::documents::ActivityDocument;
 use tantivy::schema::{
     FAST, Field as Column, INDEXED, IndexRecordOption, IpAddrOptions, STORED, Schema, SchemaBuilder,
     TextFieldIndexing, TextOptions,
@@ -114,21 +113,4 @@ fn words() -> TextOptions {
         .set_index_option(IndexRecordOption::WithFreqsAndPositions)
         .set_fieldnorms(false);
     TextOptions::default().set_indexing_options(indexing)
-}
-
-/// All texts of a batch; each is a value of its own, so that a phrase doesn't run from one into the next.
-pub(super) fn activity_texts(document: &ActivityDocument) -> impl Iterator<Item = &str> {
-    let texts = [
-        &document.urls,
-        &document.titles,
-        &document.clicked,
-        &document.errors,
-        &document.user_ids,
-    ];
-    let references = document.references.iter().map(|reference| reference.id.as_str());
-    texts
-        .into_iter()
-        .flat_map(|texts| texts.as_slice())
-        .map(String::as_str)
-        .chain(references)
 }

@@ -1,6 +1,6 @@
 //! Answers from the last commit: which documents match, then what was stored of those on the page.
 //!
-//! **Bound:** a page of [`MAX_PAGE`] sources in memory.
+//! **Bound:** a page of [`MAX_PAGE`](super::super::MAX_PAGE) sources in memory.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::super::cursor::SortKey;
 use super::super::parse::text_only;
 use super::super::{
-    AuditHit, AuditPage, AuditSearch, MAX_PAGE, SearchError, SearchHealth, SessionHit, SessionPage,
-    SessionSearch,
+    AuditHit, AuditPage, AuditSearch, SearchError, SearchHealth, SessionHit, SessionPage, SessionSearch,
+    check_limit,
 };
 use super::collect::{PageCollector, SessionCollector};
 use super::engine;
@@ -120,13 +120,5 @@ impl Shared {
             documents: searcher.num_docs(),
             stored_bytes: space.total().get_bytes(),
         })
-    }
-}
-
-fn check_limit(limit: usize) -> Result<(), SearchError> {
-    if (1..=MAX_PAGE).contains(&limit) {
-        Ok(())
-    } else {
-        Err(SearchError::Limit(limit))
     }
 }

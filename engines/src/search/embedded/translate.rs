@@ -11,7 +11,6 @@ use tantivy::query::{
 };
 use tantivy::schema::{Field as Column, IndexRecordOption};
 
-use hindsight_schemas::documents::folded;
 use hindsight_schemas::ids::{ProjectId, SessionId};
 
 use super::super::cursor::project_hash;
@@ -97,7 +96,7 @@ impl Layout {
 
     fn value(&self, field: Field, value: &Match) -> Boxed {
         if field == Field::User {
-            let name = self.value(Field::UserName, &in_lower_case(value));
+            let name = self.value(Field::UserName, &value.folded());
             return any(vec![self.value(Field::UserId, value), name]);
         }
         match value {
@@ -217,16 +216,6 @@ fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
-}
-
-fn in_lower_case(value: &Match) -> Match {
-    let lower = |bound: &Bound<String>| bound.as_ref().map(|text| folded(text));
-    match value {
-        Match::Exact(text) => Match::Exact(folded(text)),
-        Match::Prefix(text) => Match::Prefix(folded(text)),
-        Match::Between(from, to) => Match::Between(lower(from), lower(to)),
-        other => other.clone(),
-    }
 }
 
 fn all(mut parts: Vec<Boxed>) -> Boxed {

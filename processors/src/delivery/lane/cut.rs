@@ -55,6 +55,7 @@ impl Queue {
     /// Whether a limit is reached.
     pub(super) fn is_due(&self, now: Moment, limits: &CutLimits) -> bool {
         self.is_full(limits)
+            || self.records.len() >= limits.enough
             || self
                 .oldest()
                 .is_some_and(|arrived| now.saturating_sub(arrived) >= limits.age)

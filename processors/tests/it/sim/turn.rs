@@ -138,6 +138,7 @@ impl World {
             limits: CutLimits {
                 bytes: 1_000,
                 records: 5,
+                enough: 4,
                 age: std::time::Duration::from_millis(200),
             },
             settings: LaneSettings {

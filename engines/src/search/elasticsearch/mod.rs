@@ -1,0 +1,118 @@
+//! Search past one machine: Elasticsearch 8 or 9, behind the same seam as the embedded index.
+//!
+//! A write is runs of bulk requests ([`write`], [`bulk`], [`erase`]), a note of how far the partition is
+//! ([`positions`]), and one refresh shared by the lanes that wait ([`refresh`]). **Invariants:** documents are
+//! created and never overwritten, save by stubs; an index is a function of the id ([`names`]); words are cut by
+//! us ([`document`]). **On failure** see [`failure`]: what passes is tried again, what a person must mend is a
+//! [`Refusal`] with its remedy, and only what the document itself is to blame for is `Rejected`.
+//! **Bounds:** those of [`ElasticsearchOptions`].
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use hindsight_schemas::templates::IndexFamily;
+
+use super::*;
+use client::Client;
+use indices::Known;
+use names::Names;
+use refresh::Refresher;
+
+mod bulk;
+mod client;
+mod document;
+mod erase;
+mod expire;
+mod failure;
+mod indices;
+mod names;
+mod options;
+mod positions;
+mod read;
+mod refresh;
+mod refusal;
+mod translate;
+mod write;
+
+pub use options::ElasticsearchOptions;
+pub use refusal::Refusal;
+
+/// The distributed engine, opened for one view generation.
+#[derive(Debug)]
+pub struct ElasticsearchSearch {
+    client: Client,
+    names: Names,
+    options: ElasticsearchOptions,
+    known: Known,
+    refresher: Refresher,
+}
+
+impl ElasticsearchSearch {
+    /// Asks the cluster for its version, puts the templates, compares what indices there are with them and
+    /// refuses those that can't be written. An error says what to mend.
+    pub async fn open(options: ElasticsearchOptions, view_generation: u32) -> Result<Self, SearchError> {
+        let client = Client::new(&options)?;
+        indices::check_version(&client).await?;
+        indices::put_templates(&client, view_generation, &options).await?;
+        let opened = Self {
+            client,
+            names: Names { view_generation },
+            options,
+            known: Known::default(),
+            refresher: Refresher::default(),
+        };
+        opened.verify_all().await?;
+        opened.check_writable().await?;
+        Ok(opened)
+    }
+}
+
+#[async_trait]
+impl Search for ElasticsearchSearch {
+    async fn write(
+        &self,
+        range: WriteRange,
+        writes: Arc<Vec<SearchWrite>>,
+    ) -> Result<Vec<WriteOutcome>, SearchError> {
+        if writes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let started = Instant::now();
+        let mut touched = BTreeSet::new();
+        let outcomes = self.write_all(&writes, &mut touched).await?;
+        self.refresher.refresh(&self.client, touched).await?;
+        self.note(range).await?;
+        metrics::histogram!("hindsight_search_commit_seconds").record(started.elapsed().as_secs_f64());
+        Ok(outcomes)
+    }
+
+    async fn search_audit(&self, search: AuditSearch) -> Result<AuditPage, SearchError> {
+        check_limit(search.limit)?;
+        self.audit_page(&search).await
+    }
+
+    async fn search_sessions(&self, search: SessionSearch) -> Result<SessionPage, SearchError> {
+        check_limit(search.limit)?;
+        self.session_page(&search).await
+    }
+
+    async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError> {
+        self.noted().await
+    }
+
+    async fn expire(&self, now_s: i64) -> Result<u64, SearchError> {
+        self.remove_expired(now_s).await
+    }
+
+    async fn refresh(&self) -> Result<(), SearchError> {
+        let families = [IndexFamily::Audit, IndexFamily::Activity];
+        let patterns = families.map(|family| self.names.pattern(family));
+        self.refresher.refresh(&self.client, patterns).await
+    }
+
+    async fn health(&self) -> Result<SearchHealth, SearchError> {
+        self.state().await
+    }
+}
