@@ -136,11 +136,12 @@ function drafted(said: Record<string, never>): AuditEvent {
   };
 }
 
-/** `repeat` and `integer` are the cases' own shorthand. */
+/** Shorthand as in `clients/vectors/README.md`. */
 function value(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(value);
   if (typeof node !== 'object' || node === null) return node;
   if ('repeat' in node && 'times' in node) return String(node.repeat).repeat(Number(node.times));
+  if ('code_units' in node) return String.fromCharCode(...(node.code_units as number[]));
   if ('integer' in node) return BigInt(String(node.integer));
   return Object.fromEntries(Object.entries(node).map(([name, member]) => [name, value(member)]));
 }

@@ -352,10 +352,8 @@ mod tests {
 
     #[test]
     fn events_are_sent_as_the_cases_say() {
-        // Rust's texts can't hold half a surrogate pair, so that case can't even be read.
-        let path = format!("{}/../vectors/events.json", env!("CARGO_MANIFEST_DIR"));
-        assert!(std::fs::read_to_string(path).unwrap().contains("lone surrogates"));
         for case in cases("events") {
+            // Rust's texts can't hold half a surrogate pair.
             if case["needs"] == "lone surrogates" {
                 continue;
             }

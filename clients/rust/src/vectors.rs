@@ -15,7 +15,7 @@ pub(crate) fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// `repeat` and `integer` are the cases' own shorthand.
+/// Shorthand as in `clients/vectors/README.md`.
 pub(crate) fn value(node: &Value) -> Value {
     match node {
         Value::Object(members) => match (members.get("repeat"), members.get("integer")) {

@@ -96,12 +96,16 @@ class EventVectorsTest {
         return node == null || node.isNull() ? null : node.asText();
     }
 
-    /** A value of a case as the application would have it; {@code repeat} and {@code integer} are the cases' own shorthand. */
+    /** A value of a case as the application would have it; shorthand as in {@code clients/vectors/README.md}. */
     private static Object value(JsonNode node) {
         if (node == null || node.isNull()) {
             return null;
         } else if (node.has("repeat")) {
             return node.path("repeat").asText().repeat(node.path("times").asInt());
+        } else if (node.has("code_units")) {
+            StringBuilder text = new StringBuilder();
+            node.path("code_units").forEach(unit -> text.append((char) unit.asInt()));
+            return text.toString();
         } else if (node.has("integer")) {
             return new BigInteger(node.path("integer").asText());
         } else if (node.isObject()) {

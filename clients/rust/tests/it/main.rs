@@ -1,0 +1,4 @@
+//! The client with the real edge.
+
+mod edge;
+mod real_edge;
