@@ -309,4 +309,25 @@ mod tests {
             &["/base_salary", "/mobilePhone"],
         );
     }
+
+    /// The service clients mask by the same rules: these are the cases that they are tested with.
+    #[test]
+    fn clients_and_edge_agree() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../clients/vectors/masking.json");
+        let file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        assert_eq!(file["mask"], MASK);
+        let all = |list: &Value| list.as_array().unwrap().clone();
+        for (names, expected) in [("sensitive", true), ("open", false)] {
+            for name in all(&file[names]) {
+                assert_eq!(Masking::default().is_sensitive(name.as_str().unwrap()), expected, "{name}");
+            }
+        }
+        for case in all(&file["cases"]) {
+            let settings = case.get("settings").cloned().unwrap_or_else(|| json!({}));
+            let masking: Masking = serde_json::from_value(settings).unwrap();
+            let mut value = case["value"].clone();
+            masking.apply(&mut value, "", &mut vec![]);
+            assert_eq!(value, case["expect"], "{}", case["name"]);
+        }
+    }
 }

@@ -79,6 +79,7 @@ export class HindsightClient {
   private readonly courier: Courier;
   private readonly journal: StrictJournal | undefined;
   private readonly running: Promise<void>;
+  private closing: Promise<void> | undefined;
 
   private constructor(
     private readonly options: Settings,
@@ -220,7 +221,12 @@ export class HindsightClient {
   }
 
   /** Takes no more events, sends what it can within `closeWaitMs`, keeps the rest on disk. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closing ??= this.finish();
+    return this.closing;
+  }
+
+  private async finish(): Promise<void> {
     this.courier.refuse();
     await within(this.courier.flush(), this.options.closeWaitMs);
     await this.courier.end();

@@ -78,7 +78,9 @@ it('loses nothing and sends nothing twice when the edge is killed and comes back
 });
 
 it('sends what a killed service had on disk', async () => {
-  const service = spawn('npx', ['tsx', 'test/halted.ts', join(folder, 'spill')], { stdio: 'inherit' });
+  const service = spawn('node_modules/.bin/tsx', ['test/halted.ts', join(folder, 'spill')], {
+    stdio: 'inherit',
+  });
   const code = await new Promise((done) => service.once('exit', done));
   expect(code).not.toBe(1);
   const next = await start();

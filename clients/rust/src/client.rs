@@ -164,8 +164,8 @@ impl HindsightClient {
         self.inner.shared.queue().close();
         self.flush(self.inner.options.close_wait).await;
         let kept_all = self.ask(Message::End, Duration::from_secs(30)).await;
-        let thread = self.inner.thread.lock().map(|mut thread| thread.take());
-        if let Ok(Some(thread)) = thread {
+        let thread = self.inner.thread.lock().ok().and_then(|mut thread| thread.take());
+        if let Some(thread) = thread {
             // It ended or panicked: nothing is left to do for either.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }

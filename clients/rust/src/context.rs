@@ -3,8 +3,6 @@
 //!
 //! Headers come from anybody: what isn't valid is left out, and a header above 8 KiB isn't read.
 
-use std::future::Future;
-
 /// Longest header that is read.
 const MOST_HEADER_BYTES: usize = 8_192;
 /// Longest tab.

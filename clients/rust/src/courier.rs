@@ -360,10 +360,12 @@ impl Courier {
         }
         self.set_away(true);
         self.retry_at = now + self.backoff.failed(answer);
-        match (batch.file, &mut self.parts.spill) {
-            (Some(file), Some(spill)) => spill.again(file),
-            _ if self.keep(&mut batch.items, false) => {}
-            _ => self.shared.queue().put_back(batch.items),
+        if let Some(file) = batch.file {
+            if let Some(spill) = &mut self.parts.spill {
+                spill.again(file);
+            }
+        } else if !self.keep(&mut batch.items, false) {
+            self.shared.queue().put_back(batch.items);
         }
     }
 

@@ -236,11 +236,6 @@ fn surroundings(event: &mut Map<String, Value>, visit: RequestContext) {
     if let Some(device) = event.remove("device") {
         origin.insert("device".into(), device);
     }
-    let mut put = |into: &mut Map<String, Value>, name: &str, text: Option<String>, most: usize| {
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            into.insert(name.into(), cut(&text, most));
-        }
-    };
     put(&mut origin, "ip", visit.ip, NAME_CHARS);
     put(&mut origin, "user_agent", visit.user_agent, TEXT_CHARS);
     put(event, "session_id", visit.session_id, NAME_CHARS);
@@ -248,6 +243,12 @@ fn surroundings(event: &mut Map<String, Value>, visit: RequestContext) {
     put(event, "trace_id", visit.trace_id, NAME_CHARS);
     if !origin.is_empty() {
         event.insert("origin".into(), Value::Object(origin));
+    }
+}
+
+fn put(into: &mut Map<String, Value>, name: &str, text: Option<String>, most_chars: usize) {
+    if let Some(text) = text.filter(|text| !text.is_empty()) {
+        into.insert(name.into(), cut(&text, most_chars));
     }
 }
 
@@ -306,20 +307,11 @@ mod tests {
             let [kind, id, name] = ["type", "id", "name"].map(|member| actor[member].as_str().unwrap());
             event = event.actor(kind, id, name, &roles);
         }
-        for (list, add) in [
-            (
-                "targets",
-                AuditEvent::target as fn(AuditEvent, &str, String) -> AuditEvent,
-            ),
-            ("references", AuditEvent::reference),
-        ] {
-            for one in said[list].as_array().into_iter().flatten() {
-                event = add(
-                    event,
-                    one["type"].as_str().unwrap(),
-                    one["id"].as_str().unwrap().to_owned(),
-                );
-            }
+        for one in said["targets"].as_array().into_iter().flatten() {
+            event = event.target(one["type"].as_str().unwrap(), one["id"].as_str().unwrap());
+        }
+        for one in said["references"].as_array().into_iter().flatten() {
+            event = event.reference(one["type"].as_str().unwrap(), one["id"].as_str().unwrap());
         }
         for state in ["request", "response", "before", "after"] {
             if let Some(value) = said.get(state) {

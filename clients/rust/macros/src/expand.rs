@@ -35,8 +35,18 @@ pub(crate) fn expand(arguments: &Arguments, function: ItemFn) -> Result<TokenStr
         #(#attrs)*
         #vis #sig {
             let __hindsight_client: &::hindsight_client::HindsightClient = &#client;
+            #[allow(unused_mut)]
             let mut __hindsight_operation = { #begin };
-            let __hindsight_result: #returned = async { #block }.await;
+            let __hindsight_result: #returned = async {
+                // Tells the compiler the type before the body's first `?`.
+                #[allow(unreachable_code, clippy::diverging_sub_expression, clippy::let_unit_value)]
+                if false {
+                    let __hindsight_type: #returned = loop {};
+                    return __hindsight_type;
+                }
+                #block
+            }
+            .await;
             match &__hindsight_result {
                 Ok(result) => {
                     let _ = result;

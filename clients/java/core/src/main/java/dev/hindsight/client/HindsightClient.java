@@ -23,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Sends audit events to Hindsight: what happened is said on the caller's thread in microseconds, sent by one thread of its
@@ -48,6 +49,7 @@ public final class HindsightClient implements AutoCloseable {
     private final StrictJournal journal;
     private final Courier courier;
     private final Thread thread;
+    private final AtomicBoolean closed = new AtomicBoolean();
 
     private HindsightClient(HindsightOptions options, Transport transport) {
         this.options = options;
@@ -217,6 +219,9 @@ public final class HindsightClient implements AutoCloseable {
     /** Takes no more events, sends what it can within {@code closeWait}, keeps the rest on disk. */
     @Override
     public void close() {
+        if (closed.getAndSet(true)) {
+            return;
+        }
         courier.refuse();
         await(courier.flush(), options.closeWait());
         await(courier.end(), END_WAIT);

@@ -1,5 +1,6 @@
 package dev.hindsight.client.spill;
 
+import java.io.File;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -42,7 +43,7 @@ final class DurableFiles {
 
     static void syncFolder(Path folder) throws IOException {
         // Not on Windows, where a folder can't be opened and its entries are journalled.
-        if (java.io.File.separatorChar == '/') {
+        if (File.separatorChar == '/') {
             try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
                 channel.force(true);
             }

@@ -1,5 +1,6 @@
 package dev.hindsight.client.spill;
 
+import dev.hindsight.client.state.StateWriter;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -165,7 +166,7 @@ public final class SpillStore implements AutoCloseable {
         }
         ByteArrayOutputStream line = new ByteArrayOutputStream();
         line.writeBytes("{\"refused\":".getBytes(StandardCharsets.UTF_8));
-        line.writeBytes(dev.hindsight.client.state.StateWriter.quoted(why));
+        line.writeBytes(StateWriter.quoted(why));
         line.writeBytes(",\"event\":".getBytes(StandardCharsets.UTF_8));
         line.writeBytes(event);
         line.writeBytes("}\n".getBytes(StandardCharsets.UTF_8));

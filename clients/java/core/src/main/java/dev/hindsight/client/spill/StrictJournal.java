@@ -50,7 +50,8 @@ public final class StrictJournal implements AutoCloseable {
         private final ByteArrayOutputStream lines = new ByteArrayOutputStream();
         private int count;
         private JournalFile file;
-        private IOException failure;
+        /** Until it is written: whatever ends the writing early is a failure. */
+        private IOException failure = new IOException("the writing ended early");
         private boolean ended;
     }
 
@@ -128,6 +129,7 @@ public final class StrictJournal implements AutoCloseable {
             try {
                 target.append(lines);
                 spillBytes.addAndGet(lines.length);
+                group.failure = null;
             } finally {
                 lock.lock();
             }
