@@ -2,7 +2,7 @@
 # Everything that can be fetched or built again lies under HINDSIGHT_CACHE (default ~/.cache/hindsight).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build console libchdb tools samples lint test e2e bench audit clean-data
+.PHONY: help demo build console libchdb tools samples lint test e2e bench bench-clients audit clean-data
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,9 @@ e2e: ## End to end alone: a real server, sample data, a real browser, every docu
 
 bench: ## Benchmarks; CORPUS=folder of recordings for the end-to-end ones
 	@tools/bench
+
+bench-clients: ## What a call costs a service (the Java client), and whether 10,000 events a second arrive
+	@tools/bench-clients
 
 audit: ## Known vulnerabilities in dependencies (needs the advisory database: network)
 	@tools/audit

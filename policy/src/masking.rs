@@ -319,7 +319,11 @@ mod tests {
         let all = |list: &Value| list.as_array().unwrap().clone();
         for (names, expected) in [("sensitive", true), ("open", false)] {
             for name in all(&file[names]) {
-                assert_eq!(Masking::default().is_sensitive(name.as_str().unwrap()), expected, "{name}");
+                assert_eq!(
+                    Masking::default().is_sensitive(name.as_str().unwrap()),
+                    expected,
+                    "{name}"
+                );
             }
         }
         for case in all(&file["cases"]) {

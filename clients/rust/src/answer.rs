@@ -124,9 +124,10 @@ mod tests {
             let response = Response {
                 status: u16::try_from(case["status"].as_u64().unwrap()).unwrap(),
                 retry_after: text(&case["headers"]["retry-after"]),
-                body: body
-                    .as_str()
-                    .map_or_else(|| serde_json::to_vec(body).unwrap(), |text| text.as_bytes().to_vec()),
+                body: body.as_str().map_or_else(
+                    || serde_json::to_vec(body).unwrap(),
+                    |text| text.as_bytes().to_vec(),
+                ),
                 error: "none".into(),
             };
             let sent = usize::try_from(case["sent"].as_u64().unwrap()).unwrap();

@@ -61,7 +61,10 @@ mod tests {
                 let mut backoff = Backoff::new(fastrand::Rng::with_seed(seed));
                 let failures = case["failures"].as_u64().unwrap();
                 let wait = (0..failures).map(|_| backoff.failed(&answer)).last().unwrap();
-                assert!((ms("least_ms")..=ms("most_ms")).contains(&wait), "{case}: {wait:?}");
+                assert!(
+                    (ms("least_ms")..=ms("most_ms")).contains(&wait),
+                    "{case}: {wait:?}"
+                );
             }
         }
     }

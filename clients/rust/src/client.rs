@@ -61,7 +61,9 @@ pub(crate) struct Inner {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the key.
-        f.debug_struct("Inner").field("url", &self.options.url).finish_non_exhaustive()
+        f.debug_struct("Inner")
+            .field("url", &self.options.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,7 +102,9 @@ impl HindsightClient {
         };
         let courier = Courier::new(parts, shared, Instant::now());
         // Of its own, so that a service without tokio or with a busy one is served alike.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let thread = std::thread::Builder::new()
             .name("hindsight-client".into())
             .spawn(move || runtime.block_on(courier.run(told)))?;

@@ -202,8 +202,8 @@ impl Courier {
             if !is_due {
                 return;
             }
-            let keeps_a_place_for_disk =
-                !self.disk_is_empty() && self.on_their_way.len() >= self.parts.in_flight.saturating_sub(1).max(1);
+            let keeps_a_place_for_disk = !self.disk_is_empty()
+                && self.on_their_way.len() >= self.parts.in_flight.saturating_sub(1).max(1);
             let may_go = !self.is_away || self.disk_is_empty();
             if self.may_send(now) && !keeps_a_place_for_disk && may_go {
                 let items = self.shared.queue().take(rule.events, rule.bytes);
@@ -308,7 +308,12 @@ impl Courier {
     fn set_aside(&self, item: &Item, why: &str) {
         add(&self.shared.refused, 1);
         tracing::error!(why, "the edge refuses an audit event");
-        match self.parts.spill.as_ref().map(|spill| spill.set_aside(&item.line, why)) {
+        match self
+            .parts
+            .spill
+            .as_ref()
+            .map(|spill| spill.set_aside(&item.line, why))
+        {
             Some(Ok(false)) => tracing::error!("refused.jsonl is full: the event is gone"),
             Some(Err(error)) => tracing::error!(%error, "a refused audit event can't be written to disk"),
             Some(Ok(true)) | None => {}
@@ -445,7 +450,10 @@ impl Courier {
         }
         add(&self.shared.lost, lost);
         if lost > 0 {
-            tracing::error!(lost, "audit events could neither be sent nor kept on disk and are lost");
+            tracing::error!(
+                lost,
+                "audit events could neither be sent nor kept on disk and are lost"
+            );
         }
         lost == 0
     }

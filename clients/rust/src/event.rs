@@ -212,7 +212,11 @@ impl AuditEvent {
         let mut event = self.facts;
         event.insert("id".into(), self.id.into());
         event.insert("occurred_at".into(), format!("{:.6}", self.occurred_at).into());
-        let outcome = if self.failure.is_some() { "failure" } else { "success" };
+        let outcome = if self.failure.is_some() {
+            "failure"
+        } else {
+            "success"
+        };
         event.insert("outcome".into(), outcome.into());
         if let Some(error) = self.failure.filter(|error| !error.is_empty()) {
             event.insert("error".into(), cut(&error, TEXT_CHARS));
@@ -325,10 +329,12 @@ mod tests {
             event = event.extra(name, value);
         }
         if said.get("operation").is_some() {
-            event = event
-                .operation(text("operation"))
-                .retention_class(text("class"));
-            event = event.visit(text("session_id"), said["tab"].as_str(), said["trace_id"].as_str());
+            event = event.operation(text("operation")).retention_class(text("class"));
+            event = event.visit(
+                text("session_id"),
+                said["tab"].as_str(),
+                said["trace_id"].as_str(),
+            );
             let origin = &said["origin"];
             event = event.origin(
                 origin["ip"].as_str(),

@@ -70,7 +70,9 @@ async fn answered(request: reqwest::RequestBuilder) -> Result<Response, reqwest:
     let retry_after = answer.headers().get("retry-after");
     Ok(Response {
         status: answer.status().as_u16(),
-        retry_after: retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned),
+        retry_after: retry_after
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned),
         body: answer.bytes().await?.to_vec(),
         error: String::new(),
     })

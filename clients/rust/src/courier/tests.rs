@@ -25,7 +25,12 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(folder: Option<&std::path::Path>, spill_bytes: u64, memory_bytes: usize, in_flight: usize) -> Self {
+    fn new(
+        folder: Option<&std::path::Path>,
+        spill_bytes: u64,
+        memory_bytes: usize,
+        in_flight: usize,
+    ) -> Self {
         let rule = BatchRule {
             events: 2,
             bytes: 1_000,

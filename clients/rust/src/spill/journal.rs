@@ -66,9 +66,7 @@ impl JournalFile {
 
     /// Adds lines. A write that fails is cut off again: what was refused never began.
     fn append(&self, lines: &[u8]) -> io::Result<()> {
-        let written = (&self.file)
-            .write_all(lines)
-            .and_then(|()| self.file.sync_data());
+        let written = (&self.file).write_all(lines).and_then(|()| self.file.sync_data());
         if written.is_err() {
             // If even that fails, the operation turns up as begun with an unknown outcome: said too much, not too little.
             let _ = self.file.set_len(self.bytes.load(Ordering::Relaxed));
@@ -92,11 +90,14 @@ impl Drop for JournalFile {
     }
 }
 
+/// The file in which lines stand, or why they don't.
+type Written = Result<Arc<JournalFile>, ErrorKind>;
+
 /// Lines that share a sync, and what came of it.
 #[derive(Debug, Default)]
 struct Group {
     lines: Vec<u8>,
-    outcome: Arc<Mutex<Option<Result<Arc<JournalFile>, ErrorKind>>>>,
+    outcome: Arc<Mutex<Option<Written>>>,
 }
 
 #[derive(Debug, Default)]
@@ -159,7 +160,11 @@ impl Journal {
         lines.push(b'\n');
         let outcome = state.open.outcome.clone();
         loop {
-            if let Some(outcome) = outcome.lock().unwrap_or_else(|broken| broken.into_inner()).clone() {
+            if let Some(outcome) = outcome
+                .lock()
+                .unwrap_or_else(|broken| broken.into_inner())
+                .clone()
+            {
                 return outcome.map_err(|kind| io::Error::new(kind, "the journal can't be written"));
             }
             state = if state.is_busy {
@@ -186,10 +191,7 @@ impl Journal {
         }
         state.is_busy = false;
         let outcome = outcome.map_err(|error| error.kind());
-        *group
-            .outcome
-            .lock()
-            .unwrap_or_else(|broken| broken.into_inner()) = Some(outcome);
+        *group.outcome.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(outcome);
         self.synced.notify_all();
         state
     }

@@ -134,10 +134,7 @@ impl SpillStore {
         let name = format!("{now_ms:013}-{}-{:08}.{BATCH}", self.run, self.written);
         self.written += 1;
         let path = self.slot.folder.join(name);
-        let content: Vec<u8> = lines
-            .flat_map(|line| line.iter().chain(b"\n"))
-            .copied()
-            .collect();
+        let content: Vec<u8> = lines.flat_map(|line| line.iter().chain(b"\n")).copied().collect();
         durable::create(&path, &content)?;
         self.add(path, content.len() as u64);
         Ok(())

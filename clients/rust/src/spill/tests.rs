@@ -58,9 +58,7 @@ fn operations_without_an_end_are_found_again() {
     let journal = store.journal();
     let mut ended = journal.begin("a", b"{\"a\":\"unknown\"}").unwrap();
     let unfinished = journal.begin("b", b"{\"b\":\"unknown\"}").unwrap();
-    journal
-        .complete(&mut ended, "a", b"{\"a\":\"success\"}")
-        .unwrap();
+    journal.complete(&mut ended, "a", b"{\"a\":\"success\"}").unwrap();
     // As a crash leaves it, with a torn last line.
     drop((ended, unfinished, journal, store));
     let files = fs::read_dir(folder.path().join("rust-0")).unwrap();
@@ -71,10 +69,7 @@ fn operations_without_an_end_are_found_again() {
     let mut file = File::options().append(true).open(path).unwrap();
     file.write_all(b"A c {\"c\":1").unwrap();
     let mut store = SpillStore::open(folder.path(), 1_000).unwrap();
-    assert_eq!(
-        all(&mut store),
-        ["{\"a\":\"success\"}", "{\"b\":\"unknown\"}"]
-    );
+    assert_eq!(all(&mut store), ["{\"a\":\"success\"}", "{\"b\":\"unknown\"}"]);
 }
 
 #[test]
@@ -96,7 +91,9 @@ fn the_journal_goes_when_its_operations_are_kept_elsewhere() {
     drop(journal);
     let files = fs::read_dir(folder.path().join("rust-0")).unwrap();
     assert_eq!(
-        files.filter(|file| journal::is_journal(&file.as_ref().unwrap().path())).count(),
+        files
+            .filter(|file| journal::is_journal(&file.as_ref().unwrap().path()))
+            .count(),
         0
     );
     assert_eq!(store.disk.used.load(Ordering::Relaxed), 0);
@@ -108,7 +105,10 @@ fn at_its_bound_nothing_begins_but_what_began_may_end() {
     let journal = SpillStore::open(folder.path(), 30).unwrap().journal();
     let mut entry = journal.begin("a", b"{\"long\":\"long long\"}").unwrap();
     let refused = journal.begin("b", b"{\"long\":\"long\"}").unwrap_err();
-    assert_eq!(refused.to_string(), "the spill folder is at its bound of 30 bytes");
+    assert_eq!(
+        refused.to_string(),
+        "the spill folder is at its bound of 30 bytes"
+    );
     journal
         .complete(&mut entry, "a", b"{\"long\":\"long long long\"}")
         .unwrap();

@@ -27,7 +27,9 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
         }
     };
     assert!(
-        tokio::time::timeout(Duration::from_secs(60), looking).await.is_ok(),
+        tokio::time::timeout(Duration::from_secs(60), looking)
+            .await
+            .is_ok(),
         "not within 60 s: {what}"
     );
 }
@@ -50,7 +52,10 @@ async fn the_edge_is_killed_and_comes_back() {
     }
     until("all kept", || client.stats().kept == EVENTS).await;
     let stats = client.stats();
-    assert_eq!((stats.lost, stats.refused, stats.waiting_bytes_on_disk), (0, 0, 0));
+    assert_eq!(
+        (stats.lost, stats.refused, stats.waiting_bytes_on_disk),
+        (0, 0, 0)
+    );
     assert!(client.close().await);
     edge.check_once("rust.killed", EVENTS).await;
 }
@@ -67,7 +72,10 @@ async fn what_one_client_left_on_disk_is_sent_by_the_next() {
     for number in 0..250 {
         first.record(AuditEvent::new("rust.left").target("order", number));
     }
-    let begun = first.begin(AuditEvent::new("rust.strict").strict(true)).await.unwrap();
+    let begun = first
+        .begin(AuditEvent::new("rust.strict").strict(true))
+        .await
+        .unwrap();
     begun.succeed().await;
     assert!(first.close().await);
     assert!(first.stats().waiting_bytes_on_disk > 0);
@@ -131,7 +139,10 @@ async fn operations_are_found_with_before_and_after_and_visit() {
             async move { orders.refund("u-17", "O-1", 30).await }
         }));
     let request = Request::post("/")
-        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .header(
+            "traceparent",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        )
         .header("baggage", format!("hindsight.session={SESSION}"))
         .header("baggage", "hindsight.tab=w1_9")
         .header("user-agent", "Firefox")
@@ -147,10 +158,19 @@ async fn operations_are_found_with_before_and_after_and_visit() {
     let found = edge.audit("action:order.refund outcome:success", 1).await;
     let id = found["items"][0]["id"].as_str().unwrap();
     let event = edge.get(&format!("/v1/audit/{id}"), &[]).await;
-    assert_eq!(event["before"], json!({"id": "O-1", "refunded": 0, "card_number": "***"}));
-    assert_eq!(event["after"], json!({"id": "O-1", "refunded": 30, "card_number": "***"}));
+    assert_eq!(
+        event["before"],
+        json!({"id": "O-1", "refunded": 0, "card_number": "***"})
+    );
+    assert_eq!(
+        event["after"],
+        json!({"id": "O-1", "refunded": 30, "card_number": "***"})
+    );
     assert_eq!(event["origin"]["ip"], "203.0.113.9");
-    assert_eq!((&event["session_id"], &event["tab"]), (&SESSION.into(), &"w1_9".into()));
+    assert_eq!(
+        (&event["session_id"], &event["tab"]),
+        (&SESSION.into(), &"w1_9".into())
+    );
     assert_eq!(event["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736");
     let failed = edge.audit("action:order.refund outcome:failure", 1).await;
     assert_eq!(failed["items"][0]["error"], "more than was paid: 101");

@@ -38,7 +38,11 @@ impl RealEdge {
         let log = self.data.with_extension("log");
         let started = Instant::now();
         loop {
-            assert!(started.elapsed() < READY_WITHIN, "not ready in time; see {}", log.display());
+            assert!(
+                started.elapsed() < READY_WITHIN,
+                "not ready in time; see {}",
+                log.display()
+            );
             let ended = self.process.try_wait().unwrap();
             assert!(ended.is_none(), "the server ended; see {}", log.display());
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -71,7 +75,9 @@ impl RealEdge {
     }
 
     pub(crate) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Value {
-        let request = reqwest::Client::new().get(format!("{}{path}", self.url)).query(query);
+        let request = reqwest::Client::new()
+            .get(format!("{}{path}", self.url))
+            .query(query);
         let answer = request.bearer_auth(&self.admin_token).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.json().await.unwrap()
@@ -85,24 +91,39 @@ impl RealEdge {
             if found["total"].as_u64().unwrap() >= expected {
                 return found;
             }
-            assert!(started.elapsed() < READY_WITHIN, "{expected} events of {query}: {}", found["total"]);
+            assert!(
+                started.elapsed() < READY_WITHIN,
+                "{expected} events of {query}: {}",
+                found["total"]
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     /// Each of these events exactly once, also in the rows.
     pub(crate) async fn check_once(&self, action: &str, events: u64) {
-        assert_eq!(self.audit(&format!("action:{action}"), events).await["total"], events);
-        let statement = format!("SELECT count(), uniqExact(id) FROM audit WHERE action = '{action}' FORMAT TSV");
+        assert_eq!(
+            self.audit(&format!("action:{action}"), events).await["total"],
+            events
+        );
+        let statement =
+            format!("SELECT count(), uniqExact(id) FROM audit WHERE action = '{action}' FORMAT TSV");
         let started = Instant::now();
         loop {
             let request = reqwest::Client::new().post(format!("{}/v1/sql", self.url));
-            let answer = request.bearer_auth(&self.admin_token).body(statement.clone()).send().await;
+            let answer = request
+                .bearer_auth(&self.admin_token)
+                .body(statement.clone())
+                .send()
+                .await;
             let rows = answer.unwrap().text().await.unwrap();
             if rows.trim() == format!("{events}\t{events}") {
                 return;
             }
-            assert!(started.elapsed() < READY_WITHIN, "{events} rows of {action}: {rows}");
+            assert!(
+                started.elapsed() < READY_WITHIN,
+                "{events} rows of {action}: {rows}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -149,7 +170,8 @@ fn libchdb() -> PathBuf {
     std::env::var_os("HINDSIGHT_LIBCHDB").map_or_else(
         || {
             let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-            let cache = std::env::var_os("HINDSIGHT_CACHE").map_or(home.join(".cache/hindsight"), PathBuf::from);
+            let cache =
+                std::env::var_os("HINDSIGHT_CACHE").map_or(home.join(".cache/hindsight"), PathBuf::from);
             cache.join("libchdb/package/libchdb.so")
         },
         PathBuf::from,
@@ -157,6 +179,10 @@ fn libchdb() -> PathBuf {
 }
 
 fn present(file: PathBuf, remedy: &str) -> PathBuf {
-    assert!(file.is_file(), "{} is missing: run `{remedy}` first", file.display());
+    assert!(
+        file.is_file(),
+        "{} is missing: run `{remedy}` first",
+        file.display()
+    );
     file
 }
