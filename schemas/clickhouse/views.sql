@@ -1,9 +1,11 @@
--- The tables for people (API.md 'Analytics'), duplicates out. Applied anew at each migration, so this is not numbered.
+-- The tables for people (API.md 'Analytics'), duplicates out, and what is past its time, which stays in the tables
+-- until the next merge of its part. Applied anew at each migration, so this is not numbered.
 
 CREATE OR REPLACE VIEW hindsight.batches AS
 SELECT project, session_id, tab, seq, first_at, last_at, received_at, events, keyframe, raw_bytes, bytes,
        clock_offset_ms, level, log_partition, log_offset
-FROM {db}.batches FINAL;
+FROM {db}.batches FINAL
+WHERE expires_at > now();
 
 -- An event row counts only if its position is that of its batch's winner. What only some batches of a session tell
 -- (user, device, source, release) is filled from the session's batches: the latest that names it. The position alone
@@ -39,7 +41,8 @@ INNER JOIN
     ) AS s ON w.project = s.project AND w.session_id = s.session_id
 ) AS b
     ON e.project = b.project AND e.session_id = b.session_id
-    AND e.log_id = b.log_id AND e.log_partition = b.log_partition AND e.log_offset = b.log_offset;
+    AND e.log_id = b.log_id AND e.log_partition = b.log_partition AND e.log_offset = b.log_offset
+WHERE e.expires_at > now();
 
 -- Closed sessions as they were closed, and the open ones from their batches so far: `active_ms` is then the time
 -- that batches cover, and rage clicks, which need the whole session, are not yet counted.
@@ -48,6 +51,7 @@ SELECT project, session_id, source, release, started_at, last_at, duration_ms, a
        device_id, references, entry_url, pages, tabs, batches, events, clicks, inputs, errors, rage_clicks, browser,
        os, device, screen, country, raw_bytes, stored_bytes, state, clock
 FROM {db}.sessions FINAL
+WHERE expires_at > now()
 UNION ALL
 SELECT b.project AS project, b.session_id AS session_id,
        argMaxIf(b.source, b.last_at, b.source != '') AS source,
@@ -81,6 +85,7 @@ SELECT b.project AS project, b.session_id AS session_id,
 FROM {db}.batches AS b FINAL
 LEFT ANTI JOIN (SELECT project, session_id FROM {db}.sessions) AS closed
     ON b.project = closed.project AND b.session_id = closed.session_id
+WHERE b.expires_at > now()
 GROUP BY b.project, b.session_id;
 
 -- What a player would use: the newest generation of each session, and the winning flush frames it lacks.
@@ -94,6 +99,7 @@ FROM
                PARTITION BY project, session_id, generation, tab, seq_from ORDER BY log_offset, log_partition, frame
            ) AS place
     FROM {db}.segments FINAL
+    WHERE expires_at > now()
 ) AS f
 LEFT ANY JOIN
 (
@@ -111,4 +117,5 @@ CREATE OR REPLACE VIEW hindsight.audit AS
 SELECT project, id, source_id, occurred_at, received_at, action, operation, actor_type, user_id, user_name, roles,
        targets, outcome, error, ip, user_agent, device, session_id, tab, trace_id, references, changed, was, now,
        measures, class, log_partition, log_offset
-FROM {db}.audit_events FINAL;
+FROM {db}.audit_events FINAL
+WHERE expires_at > now();

@@ -34,7 +34,7 @@ impl Journal {
     }
 
     fn read_or_make(path: &Path, url: &str) -> anyhow::Result<Self> {
-        let head = format!("hindsight import journal 1 {url}");
+        let head = format!("hindsight import journal 1 {}", url.trim_end_matches('/'));
         let mut options = OpenOptions::new();
         let mut file = options
             .read(true)
@@ -117,7 +117,7 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, &text[..text.len() - 9]).unwrap();
 
-        let journal = Journal::open(&path, "http://one").unwrap();
+        let journal = Journal::open(&path, "http://one/").unwrap();
         assert!(journal.holds(&kept) && !journal.holds(&torn));
         journal.note(&next).unwrap();
         let journal = Journal::open(&path, "http://one").unwrap();

@@ -129,3 +129,52 @@ proptest! {
         prop_assert!(ranges >= records.len().div_ceil(most));
     }
 }
+
+/// What a lane holds is what its records weigh until they are converted, then what they became, until that is written.
+#[test]
+fn a_lane_weighs_what_its_records_became() {
+    let mut lane: Lane<Vec<Offset>> = Lane::new(
+        LaneSpec {
+            partition: PARTITION,
+            log_id: LOG_ID,
+            view_generation: 1,
+            version: 1,
+            repeats: Arc::new(|_| true),
+            limits: CutLimits {
+                records: 1,
+                ..CutLimits::default()
+            },
+            settings: LaneSettings::default(),
+        },
+        Duration::MAX,
+    );
+    let now = Duration::ZERO;
+    let opened = Opened {
+        committed: None,
+        available: (0, 1),
+        has_rows: false,
+    };
+    lane.step(now, Input::Opened(opened));
+    lane.step(now, Input::Record(record(0, 1000)));
+    let waiting = lane.held_bytes();
+    assert!((1000..2000).contains(&waiting), "{waiting}");
+    let name = lane.take_effects().into_iter().find_map(|effect| match effect {
+        Effect::Prepare(name, _) => Some(name),
+        _ => None,
+    });
+    let prepared = Prepared {
+        batch: vec![0],
+        poison: Vec::new(),
+        bytes: 70_000,
+    };
+    lane.step(
+        now,
+        Input::Prepared(name.expect("a full range is cut"), Ok(prepared)),
+    );
+    assert_eq!(lane.held_bytes(), 70_000);
+    lane.wanted_commit(now).expect("the intent");
+    lane.step(now, Input::Committed(Ok(())));
+    assert_eq!(lane.held_bytes(), 70_000, "until it is written");
+    lane.step(now, Input::Written(Ok(())));
+    assert_eq!(lane.held_bytes(), 0);
+}

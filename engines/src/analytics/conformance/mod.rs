@@ -35,6 +35,7 @@ pub async fn check_all(engine: &dyn Analytics) {
     views::sessions_are_open_then_closed(engine).await;
     views::segments_are_the_newest_generation_and_what_it_lacks(engine).await;
     views::columns_are_those_of_the_contract(engine).await;
+    views::what_expired_is_not_shown(engine).await;
 }
 
 /// Makes an empty view generation and gives its database.

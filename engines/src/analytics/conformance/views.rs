@@ -1,6 +1,7 @@
 //! The views for people (API.md 'Analytics').
 
-use hindsight_schemas::rows::{Batch, Segment};
+use hindsight_schemas::row_binary::Seconds;
+use hindsight_schemas::rows::{AuditRow, Batch, RecorderEvent, Segment, Session};
 
 use super::super::Analytics;
 use super::{audit_row, batch_row, column, count, event_row, fresh, insert, segment_row, session_row};
@@ -111,6 +112,65 @@ pub(super) async fn segments_are_the_newest_generation_and_what_it_lacks(engine:
     };
     insert(engine, &database, "second generation", &[with_gap]).await;
     assert_eq!(shown().await, ["2:0-3", "0:2-2", "0:4-4"]);
+}
+
+pub(super) async fn what_expired_is_not_shown(engine: &dyn Analytics) {
+    let database = fresh(engine, 924).await;
+    for table in [
+        "recorder_events",
+        "batches",
+        "sessions",
+        "segments",
+        "audit_events",
+    ] {
+        super::execute(engine, &format!("SYSTEM STOP TTL MERGES {database}.{table}")).await;
+    }
+    let past = Seconds(1_700_000_000);
+    let event = RecorderEvent {
+        expires_at: past,
+        ..event_row(0, 1, 10)
+    };
+    insert(engine, &database, "events", &[event_row(0, 0, 10), event]).await;
+    let batch = Batch {
+        expires_at: past,
+        ..batch_row(1, 11)
+    };
+    insert(engine, &database, "batches", &[batch_row(0, 10), batch]).await;
+    let segment = Segment {
+        expires_at: past,
+        ..segment_row(0, (1, 1), 11)
+    };
+    insert(
+        engine,
+        &database,
+        "segments",
+        &[segment_row(0, (0, 0), 10), segment],
+    )
+    .await;
+    let event = AuditRow {
+        expires_at: past,
+        ..audit_row(4)
+    };
+    insert(engine, &database, "audit", &[event]).await;
+    for (view, shown) in [
+        ("events", 1),
+        ("batches", 1),
+        ("segments", 1),
+        ("audit", 0),
+        ("sessions", 1),
+    ] {
+        assert_eq!(count(engine, &format!("hindsight.{view}")).await, shown, "{view}");
+    }
+    let closed = Session {
+        expires_at: past,
+        ..session_row(1)
+    };
+    insert(engine, &database, "close", &[closed]).await;
+    assert_eq!(
+        count(engine, "hindsight.sessions").await,
+        0,
+        "what was closed is not open again"
+    );
 }
 
 pub(super) async fn columns_are_those_of_the_contract(engine: &dyn Analytics) {

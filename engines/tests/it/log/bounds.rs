@@ -103,6 +103,29 @@ async fn age_removes_nothing_that_a_registered_group_has_not_passed() {
 }
 
 #[tokio::test]
+async fn the_file_does_not_grow_with_what_went_through_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        retention_bytes: 2048 * KIB as u64,
+        ..Options::default()
+    };
+    let log = EmbeddedLog::open(folder.path(), options).unwrap();
+    let mut lengths = Vec::new();
+    for _ in 0..10 {
+        for size in [3 * KIB, 90 * KIB, KIB / 2, 600 * KIB, 40 * KIB, 800 * KIB] {
+            log.append(vec![record(AUDIT, vec![7; size])]).await.unwrap();
+        }
+        log.retain().unwrap();
+        lengths.push(log.stats().file_bytes);
+    }
+    let (early, last) = (lengths[2], lengths[9]);
+    assert!(
+        last <= early + early / 2,
+        "15 MiB went through 2 MiB: {lengths:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_poll_brings_so_many_records_and_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options {

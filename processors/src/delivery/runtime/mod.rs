@@ -7,6 +7,7 @@
 //! flight and leaves the rest pending for the next owner.
 //! Bound: the share's bytes (then lanes are paused) and, per lane, one task of each kind.
 
+mod pace;
 mod tasks;
 mod worker;
 

@@ -15,6 +15,7 @@ use hindsight_schemas::ids::{Offset, Partition, Topic};
 use hindsight_schemas::reason::Reason;
 use tokio::runtime::Handle;
 
+use super::pace::cut_age;
 use super::tasks::{Address, Answer, Tasks};
 use super::{DeliverySettings, group};
 use crate::delivery::budget::Share;
@@ -408,8 +409,8 @@ impl<M: Materializer> Worker<M> {
             *of_topic.entry(partition.topic).or_default() += 1;
         }
         for (partition, slot) in &mut self.lanes {
-            let share = Duration::from_secs(of_topic[&partition.topic].into()) / per_second.max(1);
-            slot.lane.set_cut_age(share.max(least));
+            slot.lane
+                .set_cut_age(cut_age(of_topic[&partition.topic], per_second, least));
         }
     }
 

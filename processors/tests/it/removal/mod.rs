@@ -8,8 +8,7 @@ use hindsight_processors::lifecycle::removal::Removed;
 use self::world::{DAY_MS, LATE_S, World, now_ms};
 
 /// Two sessions in common flush objects; one closed, opened again by a late batch, closed again.
-async fn two_sessions() -> World {
-    let mut world = World::new();
+async fn two_sessions(mut world: World) -> World {
     world.flush(&[(1, LATE_S), (2, LATE_S)]).await;
     world.flush(&[(1, LATE_S)]).await;
     world.close(1).await;
@@ -26,7 +25,12 @@ async fn assert_both_whole(world: &World) {
 
 #[tokio::test]
 async fn what_was_compacted_goes_after_the_grace_and_nobody_misses_it() {
-    let mut world = two_sessions().await;
+    for world in [World::new(), World::in_memory()] {
+        compacted_goes(two_sessions(world).await).await;
+    }
+}
+
+async fn compacted_goes(mut world: World) {
     assert_eq!(world.count().await, (3, 3, 3));
     assert_eq!(
         world.round(now_ms()).await,
@@ -53,7 +57,12 @@ async fn what_was_compacted_goes_after_the_grace_and_nobody_misses_it() {
 #[tokio::test]
 async fn a_process_may_die_before_any_change() {
     for changes in 0.. {
-        let mut world = two_sessions().await;
+        let mut world = two_sessions(if changes % 2 == 0 {
+            World::new()
+        } else {
+            World::in_memory()
+        })
+        .await;
         let at = now_ms() + DAY_MS + 1000;
         let died = world.round_of_life(at, changes).await;
         assert_both_whole(&world).await;

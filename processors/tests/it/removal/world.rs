@@ -13,8 +13,8 @@ use hindsight_engines::search::embedded::{EmbeddedSearch, WriterMemory};
 use hindsight_engines::segments::format::{Digest, LogRange};
 use hindsight_engines::segments::{
     CompactOptions, Compacted, FlushBuilder, FlushFrame, Keep, Listed, LocalSegments, Manifest, Month,
-    ObjectTail, PendingObject, Prefix, Put, SegmentPath, SegmentStore, Sources, StoreError, Window,
-    claims_of, compact, flush_frames, footer, put_flush, read_events,
+    ObjectSegments, ObjectTail, PendingObject, Prefix, Put, SegmentPath, SegmentStore, Sources, StoreError,
+    Window, claims_of, compact, flush_frames, footer, put_flush, read_events,
 };
 use hindsight_processors::erasure::ErasedSessions;
 use hindsight_processors::lifecycle::removal::{
@@ -53,7 +53,7 @@ impl Life {
 
 /// A store whose removals end with the process.
 struct Mortal {
-    inner: LocalSegments,
+    inner: Arc<dyn SegmentStore>,
     life: Life,
 }
 
@@ -136,10 +136,21 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Over a folder.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = LocalSegments::open(&folder.path().join("segments")).unwrap();
+        Self::over(folder, Arc::new(store))
+    }
+
+    /// Over an object store.
+    pub(crate) fn in_memory() -> Self {
+        let objects = ObjectSegments::new(Arc::new(object_store::memory::InMemory::new()));
+        Self::over(tempfile::tempdir().unwrap(), Arc::new(objects))
+    }
+
+    fn over(folder: tempfile::TempDir, inner: Arc<dyn SegmentStore>) -> Self {
         let life = Life(Arc::new(AtomicI64::new(i64::MAX)));
-        let inner = LocalSegments::open(&folder.path().join("segments")).unwrap();
         let store: Arc<dyn SegmentStore> = Arc::new(Mortal {
             inner,
             life: life.clone(),
