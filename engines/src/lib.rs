@@ -3,6 +3,7 @@
 
 pub mod analytics;
 pub mod log;
+mod refusals;
 pub mod replay;
 pub mod rrweb;
 pub mod search;

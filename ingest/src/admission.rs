@@ -9,13 +9,16 @@ use std::time::Duration;
 use hindsight_schemas::reason::Reason;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::refusal::Refusal;
+use hindsight_schemas::problem::Refusal;
 
 /// The budget counts in KiB.
 const UNIT: usize = 1024;
 
 /// The edge's share of the process' byte budget.
-pub(crate) struct Budget(Arc<Semaphore>);
+pub(crate) struct Budget {
+    free: Arc<Semaphore>,
+    units: usize,
+}
 
 /// Bytes that a request holds; given back when dropped.
 pub(crate) struct Reservation {
@@ -30,23 +33,32 @@ fn units(bytes: usize) -> u32 {
 fn overloaded() -> Refusal {
     Refusal::new(
         Reason::Overloaded,
-        "the bytes in flight have reached budget_bytes: send the same again later",
-        "处理中的数据已达 budget_bytes 上限：请稍后重新发送相同请求",
+        "the bytes in flight have reached edge.budget_bytes: send the same again later",
+        "处理中的数据已达 edge.budget_bytes 上限：请稍后重新发送相同请求",
     )
 }
 
 impl Budget {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes / UNIT)))
+        let units = bytes / UNIT;
+        Self {
+            free: Arc::new(Semaphore::new(units)),
+            units,
+        }
+    }
+
+    /// How much of it is held by requests in flight, in percent.
+    pub(crate) fn in_flight_percent(&self) -> usize {
+        (self.units - self.free.available_permits()) * 100 / self.units.max(1)
     }
 
     /// Waits for some bytes.
     pub(crate) async fn reserve(&self, bytes: usize, wait: Duration) -> Result<Reservation, Refusal> {
-        let acquire = self.0.clone().acquire_many_owned(units(bytes));
+        let acquire = self.free.clone().acquire_many_owned(units(bytes));
         match tokio::time::timeout(wait, acquire).await {
             Ok(Ok(permit)) => Ok(Reservation {
                 permit,
-                budget: self.0.clone(),
+                budget: self.free.clone(),
             }),
             _ => Err(overloaded()),
         }
@@ -91,12 +103,13 @@ mod tests {
         let wait = Duration::from_millis(5);
         let mut first = budget.reserve(60 * UNIT, wait).await.ok().unwrap();
         assert!(budget.reserve(60 * UNIT, wait).await.is_err());
+        assert_eq!(budget.in_flight_percent(), 60);
         assert!(first.cover(101 * UNIT).is_err());
         assert!(first.cover(100 * UNIT).is_ok());
         first.shrink_to(10 * UNIT);
         let second = budget.reserve(90 * UNIT, wait).await;
         assert!(second.is_ok());
         drop((first, second));
-        assert_eq!(budget.0.available_permits(), 100);
+        assert_eq!(budget.free.available_permits(), 100);
     }
 }

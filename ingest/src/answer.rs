@@ -10,10 +10,10 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hindsight_schemas::reason::Reason;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderValue, Method};
 
 use crate::edge::Edge;
-use crate::refusal::{Language, Refusal, Refused};
+use hindsight_schemas::problem::{Language, Refusal, spoken};
 
 const CORS: &[(&str, &str)] = &[
     ("access-control-allow-origin", "*"),
@@ -39,19 +39,16 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
         .extensions()
         .get::<MatchedPath>()
         .map_or("none".to_owned(), |path| path.as_str().to_owned());
-    let language = language(request.headers());
+    let language = Language::of(request.headers());
     let is_preflight = request.method() == Method::OPTIONS;
     let response = match edge.enter() {
         Some(_in_flight) => next.run(request).await,
         None => Refusal::plain(Reason::Draining).into_response(),
     };
-    let mut response = match response.extensions().get::<Refused>().cloned() {
-        Some(Refused(refusal)) => {
-            count_refused(refusal.reason);
-            refusal.render(language)
-        }
-        None => response,
-    };
+    let (mut response, refused) = spoken(response, language);
+    if let Some(reason) = refused {
+        count_refused(reason);
+    }
     let headers = response.headers_mut();
     let preflight = if is_preflight { PREFLIGHT } else { &[] };
     for (name, value) in CORS.iter().chain(preflight) {
@@ -68,50 +65,4 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
 /// Counts something that was not kept.
 pub(crate) fn count_refused(reason: Reason) {
     metrics::counter!("hindsight_refused_total", "reason" => reason.as_str()).increment(1);
-}
-
-/// The language that the reader likes better; English where it says nothing.
-pub(crate) fn language(headers: &HeaderMap) -> Language {
-    let accepted = headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let mut best = (Language::En, 0.0);
-    for range in accepted.split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let tag = parts.next().unwrap_or("").to_ascii_lowercase();
-        let weight = parts
-            .find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok())
-            .unwrap_or(1.0);
-        let language = match tag.split('-').next() {
-            Some("zh") => Language::Zh,
-            Some("en") => Language::En,
-            _ => continue,
-        };
-        if weight > best.1 {
-            best = (language, weight);
-        }
-    }
-    best.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_better_liked_language_is_spoken() {
-        for (accepted, expected) in [
-            ("", Language::En),
-            ("de", Language::En),
-            ("zh-CN,zh;q=0.9,en;q=0.8", Language::Zh),
-            ("en-US, zh;q=0.5", Language::En),
-            ("en;q=0.2, zh-TW;q=0.7", Language::Zh),
-            ("zh;q=0", Language::En),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(accepted));
-            assert_eq!(language(&headers), expected, "{accepted}");
-        }
-    }
 }

@@ -10,7 +10,7 @@ use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::Record;
 
 use crate::edge::Edge;
-use crate::refusal::Refusal;
+use hindsight_schemas::problem::Refusal;
 
 /// A record with its key and headers.
 pub(crate) struct Stamped {
@@ -27,7 +27,7 @@ pub(crate) fn encode(stamped: Stamped, most: usize) -> Result<NewRecord, Refusal
         Refusal::plain(Reason::Internal)
     })?;
     if value.len() > most {
-        return Err(Refusal::over("record_bytes", most));
+        return Err(Refusal::over("limits.record_bytes", most));
     }
     Ok(NewRecord {
         topic: stamped.topic,
@@ -47,7 +47,7 @@ pub(crate) async fn append(edge: &Edge, records: Vec<NewRecord>) -> Result<(), R
     metrics::histogram!("hindsight_edge_append_seconds").record(started.elapsed().as_secs_f64());
     match answered {
         Ok(Ok(_positions)) => Ok(()),
-        Ok(Err(AppendError::TooLarge { limit, .. })) => Err(Refusal::over("record_bytes", limit)),
+        Ok(Err(AppendError::TooLarge { limit, .. })) => Err(Refusal::over("limits.record_bytes", limit)),
         Ok(Err(error)) => {
             tracing::warn!(%error, records = count, "the log refused an append");
             Err(unavailable())

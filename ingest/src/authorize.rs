@@ -8,7 +8,7 @@ use hindsight_schemas::record::KeyKind;
 use http::{HeaderMap, header};
 
 use crate::edge::{Edge, Served};
-use crate::refusal::Refusal;
+use hindsight_schemas::problem::Refusal;
 
 /// A sender whose key, kind and origin are in order.
 pub(crate) struct Caller<'e> {
@@ -90,7 +90,7 @@ fn check_origin(
         // Native web views send `null`, `file://` or a scheme of their own; a page of the web is none of them.
         (KeyKind::App, origin) => !origin.is_some_and(|text| text.starts_with("http")),
         (KeyKind::Browser, Some(origin)) => allowed.iter().any(|pattern| pattern.allows(origin)),
-        (KeyKind::Browser, None) => door.origin_may_be_absent || allowed.iter().any(OriginPattern::is_any),
+        (KeyKind::Browser, None) => door.origin_may_be_absent || allowed.iter().any(OriginPattern::is_every),
     };
     if passes {
         return Ok(());

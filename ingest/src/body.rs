@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 
 use crate::admission::Reservation;
 use crate::edge::Edge;
-use crate::refusal::Refusal;
+use hindsight_schemas::problem::Refusal;
 
 /// Reserved for a body that doesn't tell its length; grows as it comes.
 const UNKNOWN_LENGTH: usize = 64 * 1024;
@@ -30,7 +30,7 @@ pub(crate) struct Received {
 /// Reads a body.
 pub(crate) async fn read(edge: &Edge, headers: &HeaderMap, mut body: Body) -> Result<Received, Refusal> {
     match read_within(edge, headers, &mut body).await {
-        Err(refusal) if refusal.reason != Reason::SlowBody => {
+        Err(refusal) if refusal.reason() != Reason::SlowBody => {
             discard(body).await;
             Err(refusal)
         }
@@ -42,7 +42,7 @@ async fn read_within(edge: &Edge, headers: &HeaderMap, body: &mut Body) -> Resul
     let most = edge.options.limits.record_bytes;
     let declared = content_length(headers);
     if declared.is_some_and(|length| length > most) {
-        return Err(Refusal::over("record_bytes", most));
+        return Err(Refusal::over("limits.record_bytes", most));
     }
     let expected = declared.unwrap_or(UNKNOWN_LENGTH);
     let reservation = edge
@@ -60,11 +60,11 @@ async fn read_within(edge: &Edge, headers: &HeaderMap, body: &mut Body) -> Resul
     tokio::time::timeout(edge.options.body_wait(), reading)
         .await
         .map_err(|_| {
-            let wait = edge.options.body_wait_ms;
+            let wait = edge.options.edge.body_wait_ms;
             Refusal::new(
                 Reason::SlowBody,
-                format!("the body did not arrive within {wait} ms (body_wait_ms)"),
-                format!("请求体未在 {wait} 毫秒内到达（body_wait_ms）"),
+                format!("the body did not arrive within {wait} ms (edge.body_wait_ms)"),
+                format!("请求体未在 {wait} 毫秒内到达（edge.body_wait_ms）"),
             )
         })?
 }
@@ -81,7 +81,7 @@ async fn collect(body: &mut Body, mut received: Received, most: usize) -> Result
         let Some(data) = frame.data_ref() else { continue };
         let length = received.bytes.len() + data.len();
         if length > most {
-            return Err(Refusal::over("record_bytes", most));
+            return Err(Refusal::over("limits.record_bytes", most));
         }
         if length > received.bytes.capacity() {
             let room = (2 * length).min(most);

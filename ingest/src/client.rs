@@ -7,8 +7,8 @@ use axum::extract::ConnectInfo;
 use http::request::Parts;
 use http::{HeaderMap, header};
 
-use crate::listener::PeerAddr;
 use crate::options::EdgeOptions;
+use crate::server::PeerAddr;
 
 const FORWARDED: &str = "x-forwarded-for";
 /// Longest User-Agent kept.
@@ -34,7 +34,13 @@ pub(crate) fn client(parts: &Parts, options: &EdgeOptions) -> Client {
                 .get::<ConnectInfo<SocketAddr>>()
                 .map(|info| info.0.ip())
         });
-    let is_trusted = |address: IpAddr| options.trusted_proxies.iter().any(|net| net.contains(&address));
+    let is_trusted = |address: IpAddr| {
+        options
+            .edge
+            .trusted_proxies
+            .iter()
+            .any(|net| net.contains(&address))
+    };
     let through_proxy = peer.map(|ip| ip.to_canonical()).is_some_and(is_trusted);
     Client {
         ip: peer.map_or_else(String::new, |peer| {
@@ -76,6 +82,7 @@ fn client_ip(peer: IpAddr, headers: &HeaderMap, is_trusted: impl Fn(IpAddr) -> b
 
 fn country(headers: &HeaderMap, options: &EdgeOptions) -> String {
     let code = options
+        .edge
         .country_header
         .as_deref()
         .map(|name| text(headers, name, 2))

@@ -17,8 +17,8 @@ use utoipa::{IntoParams, ToSchema};
 use crate::authorize::{Door, authorize};
 use crate::edge::Edge;
 use crate::options::Limits;
-use crate::refusal::{Problem, Refusal};
 use crate::stamp::Received;
+use hindsight_schemas::problem::{Problem, Refusal};
 
 const DOOR: Door = Door {
     kinds: &[KeyKind::Browser, KeyKind::App, KeyKind::Server],
@@ -111,8 +111,7 @@ pub(crate) async fn get(
     params: Result<Query<Params>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let Query(params) =
-        params.map_err(|error| Refusal::parameter("query", &error.body_text(), "查询参数无效"))?;
+    let Query(params) = params.map_err(|error| Refusal::query(error.body_text()))?;
     let caller = authorize(&edge, &headers, params.key.as_deref(), &DOOR)?;
     let project = &caller.served.project;
     let config = Config {

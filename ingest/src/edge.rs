@@ -40,7 +40,7 @@ pub enum EdgeError {
 pub(crate) struct Served {
     pub(crate) project: Project,
     pub(crate) zone: TimeZone,
-    pub(crate) buckets: Buckets,
+    pub(crate) buckets: Arc<Buckets>,
 }
 
 /// The edge.
@@ -72,7 +72,7 @@ impl Edge {
         if let Some(key) = keys.iter().find(|key| !projects.contains_key(&key.project)) {
             return Err(EdgeError::KeyWithoutProject(key.id.clone(), key.project.clone()));
         }
-        let budget = Budget::new(options.budget_bytes);
+        let budget = Budget::new(options.edge.budget_bytes);
         Ok(Self {
             options,
             keys,
@@ -120,7 +120,7 @@ fn serve(project: Project, options: &EdgeOptions) -> Result<Served, EdgeError> {
         .map_err(|_| EdgeError::TimeZone(project.id.clone(), project.time_zone.clone()))?;
     Ok(Served {
         zone,
-        buckets: Buckets::new(&options.rate),
+        buckets: Arc::new(Buckets::new(&options.rate)),
         project,
     })
 }

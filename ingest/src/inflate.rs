@@ -14,7 +14,8 @@ use http::{HeaderMap, header};
 use zstd::stream::read::Decoder as ZstdDecoder;
 
 use crate::admission::Reservation;
-use crate::refusal::Refusal;
+use crate::rate::Charge;
+use hindsight_schemas::problem::Refusal;
 
 /// Most that a thread keeps of its buffer between two bodies.
 const KEPT_BYTES: usize = 512 * 1024;
@@ -77,16 +78,19 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     })
 }
 
-/// Inflates a body and gives the plain bytes to `use_plain`, with the reservation, which covers both. Afterwards it
+/// Inflates a body and gives the plain bytes to `use_plain`, with the reservation, which covers both. What was made of
+/// it counts in `cost`, whether or not the body could be read to its end. Afterwards the reservation
 /// covers the packed body and its record as before, save for what `use_plain` added.
 pub(crate) fn with_plain<T>(
     codec: Codec,
     packed: &[u8],
     most: usize,
     reservation: &mut Reservation,
+    cost: &Charge<'_>,
     use_plain: impl FnOnce(&[u8], &mut Reservation) -> T,
 ) -> Result<T, Refusal> {
     let covered = 2 * packed.len();
+    cost.bytes(packed.len());
     if codec == Codec::Identity {
         if packed.starts_with(GZIP_MAGIC) || packed.starts_with(ZSTD_MAGIC) {
             return Err(bad_encoding(codec));
@@ -98,6 +102,7 @@ pub(crate) fn with_plain<T>(
         let inflated = inflate(codec, packed, most, buffer, &mut |bytes| {
             reservation.cover(covered + bytes)
         });
+        cost.bytes(buffer.len());
         let result = inflated.map(|()| {
             let held = reservation.held_bytes();
             let result = use_plain(buffer, reservation);
@@ -164,7 +169,7 @@ fn drain(
                 }
             })?;
         if plain.len() > most {
-            return Err(Refusal::over("inflated_bytes", most));
+            return Err(Refusal::over("limits.inflated_bytes", most));
         }
         if read < step {
             return Ok(());

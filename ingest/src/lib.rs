@@ -19,26 +19,26 @@ mod config;
 mod edge;
 mod erased;
 mod inflate;
-mod listener;
 mod openapi;
 mod options;
+mod pressure;
 mod rate;
 mod recordings;
-mod refusal;
 pub mod scan;
+mod server;
 mod stamp;
 
 pub use edge::{Edge, EdgeError};
 pub use erased::{ErasedSessions, NoneErased};
-pub use listener::{BoundedListener, PeerAddr};
 pub use openapi::openapi;
-pub use options::{EdgeOptions, Limits, OptionsError, Rate};
-pub use refusal::{ItemFault, Problem, ProblemItem, Refusal};
+pub use options::{EdgeOptions, Intake, Limits, OptionsError, Rate};
+pub use server::{ConnectionBounds, PeerAddr, serve};
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use hindsight_schemas::problem::Refusal;
 use hindsight_schemas::reason::Reason;
 
 /// The routes of 'Writing', to be merged with others on one origin: unknown paths are left to those.

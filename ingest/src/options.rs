@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::server::ConnectionBounds;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -64,14 +65,10 @@ impl Default for Rate {
     }
 }
 
-/// Settings of the edge.
+/// How requests are taken in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct EdgeOptions {
-    /// Bounds that senders see.
-    pub limits: Limits,
-    /// Rate of each project.
-    pub rate: Rate,
+pub struct Intake {
     /// The edge's share of the process' byte budget: bodies, inflated bodies and records in flight. Default 160 MiB.
     pub budget_bytes: usize,
     /// How long a request waits for a share of the budget before 503 `overloaded`. Default 2 s.
@@ -80,28 +77,56 @@ pub struct EdgeOptions {
     pub body_wait_ms: u64,
     /// How long the log may take before 503 `log_unavailable`. Default 10 s.
     pub append_wait_ms: u64,
-    /// Most connections at once; further ones wait in the accept queue. Default 4,096.
+    /// Most connections of a listener at once; further ones wait in the accept queue. Default 4,096.
     pub connections: usize,
+    /// How long a connection may be without a request in flight, be it that a head comes slowly or that it is kept
+    /// alive between two. Default 20 s.
+    pub idle_wait_ms: u64,
+    /// How long an answer may stand still because its reader takes nothing. Default 60 s.
+    pub write_wait_ms: u64,
     /// Networks of proxies whose `X-Forwarded-For` is believed. Default none.
     pub trusted_proxies: Vec<IpNet>,
     /// Header in which a trusted proxy tells the client's country (ISO 3166-1 alpha-2). Default none.
     pub country_header: Option<String>,
 }
 
-impl Default for EdgeOptions {
+impl Default for Intake {
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
-            rate: Rate::default(),
             budget_bytes: 160 * MIB,
             admission_wait_ms: 2_000,
             body_wait_ms: 20_000,
             append_wait_ms: 10_000,
             connections: 4_096,
+            idle_wait_ms: 20_000,
+            write_wait_ms: 60_000,
             trusted_proxies: vec![],
             country_header: None,
         }
     }
+}
+
+impl Intake {
+    /// What the connections of a listener may take.
+    pub fn connection_bounds(&self) -> ConnectionBounds {
+        ConnectionBounds {
+            at_once: self.connections,
+            idle_wait: Duration::from_millis(self.idle_wait_ms),
+            write_wait: Duration::from_millis(self.write_wait_ms),
+        }
+    }
+}
+
+/// Settings of the edge: the sections `limits`, `rate` and `edge` of the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EdgeOptions {
+    /// Bounds that senders see.
+    pub limits: Limits,
+    /// Rate of each project.
+    pub rate: Rate,
+    /// How requests are taken in.
+    pub edge: Intake,
 }
 
 /// Why settings can't be used together.
@@ -123,7 +148,7 @@ pub enum OptionsError {
         because: &'static str,
     },
     /// Not the name of an HTTP header.
-    #[error("country_header {0:?} is not a header name")]
+    #[error("edge.country_header {0:?} is not a header name")]
     CountryHeader(String),
 }
 
@@ -135,7 +160,7 @@ impl EdgeOptions {
             ("limits.record_bytes", limits.record_bytes),
             ("limits.audit_events", limits.audit_events),
             ("limits.audit_event_bytes", limits.audit_event_bytes),
-            ("connections", self.connections),
+            ("edge.connections", self.edge.connections),
         ];
         if let Some((name, _)) = counts.into_iter().find(|(_, value)| *value == 0) {
             return Err(OptionsError::Zero(name));
@@ -144,8 +169,10 @@ impl EdgeOptions {
             ("rate.events_per_s", self.rate.events_per_s),
             ("rate.bytes_per_s", self.rate.bytes_per_s),
             ("rate.burst_s", self.rate.burst_s),
-            ("body_wait_ms", self.body_wait_ms),
-            ("append_wait_ms", self.append_wait_ms),
+            ("edge.body_wait_ms", self.edge.body_wait_ms),
+            ("edge.append_wait_ms", self.edge.append_wait_ms),
+            ("edge.idle_wait_ms", self.edge.idle_wait_ms),
+            ("edge.write_wait_ms", self.edge.write_wait_ms),
         ];
         if let Some((name, _)) = rates.into_iter().find(|(_, value)| *value == 0) {
             return Err(OptionsError::Zero(name));
@@ -163,12 +190,12 @@ impl EdgeOptions {
             "limits.audit_event_bytes and 4 KiB for its stamps",
         )?;
         at_least(
-            "budget_bytes",
-            self.budget_bytes,
+            "edge.budget_bytes",
+            self.edge.budget_bytes,
             self.largest_request_bytes(),
             "one largest request",
         )?;
-        match &self.country_header {
+        match &self.edge.country_header {
             Some(name) if http::HeaderName::try_from(name.as_str()).is_err() => {
                 Err(OptionsError::CountryHeader(name.clone()))
             }
@@ -184,15 +211,15 @@ impl EdgeOptions {
     }
 
     pub(crate) fn admission_wait(&self) -> Duration {
-        Duration::from_millis(self.admission_wait_ms)
+        Duration::from_millis(self.edge.admission_wait_ms)
     }
 
     pub(crate) fn body_wait(&self) -> Duration {
-        Duration::from_millis(self.body_wait_ms)
+        Duration::from_millis(self.edge.body_wait_ms)
     }
 
     pub(crate) fn append_wait(&self) -> Duration {
-        Duration::from_millis(self.append_wait_ms)
+        Duration::from_millis(self.edge.append_wait_ms)
     }
 }
 
@@ -229,9 +256,10 @@ mod tests {
             r#"{"limits": {"inflated_bytes": 1000000}}"#,
             r#"{"limits": {"audit_event_bytes": 8388608}}"#,
             r#"{"limits": {"audit_events": 0}}"#,
-            r#"{"budget_bytes": 1000000}"#,
+            r#"{"edge": {"budget_bytes": 1000000}}"#,
             r#"{"rate": {"events_per_s": 0}}"#,
-            r#"{"country_header": "no header"}"#,
+            r#"{"edge": {"country_header": "no header"}}"#,
+            r#"{"edge": {"idle_wait_ms": 0}}"#,
         ] {
             assert!(check(bad).is_err(), "{bad}");
         }

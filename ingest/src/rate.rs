@@ -1,15 +1,17 @@
 //! Token buckets in events and bytes, one pair a project, so that one project's flood can't delay all.
 //!
 //! What a body holds is known only after it was read, so a request is let in while both buckets hold something, and
-//! takes what it was found to hold: a bucket may go into debt by what is in flight, and the debt is waited off.
+//! takes what it was found to hold: a bucket may go into debt by what is in flight, and the debt is waited off. A body
+//! that is refused costs as much as a good one: it was read and inflated all the same.
 
+use std::cell::Cell;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use hindsight_schemas::reason::Reason;
 
 use crate::options::Rate;
-use crate::refusal::Refusal;
+use hindsight_schemas::problem::Refusal;
 
 /// The buckets of one project.
 pub(crate) struct Buckets(Mutex<State>);
@@ -85,7 +87,7 @@ impl Buckets {
     }
 
     /// Takes what a request was found to hold.
-    pub(crate) fn take(&self, events: usize, bytes: usize) {
+    fn take(&self, events: usize, bytes: usize) {
         let mut state = self.lock();
         state.events.level -= events as f64;
         state.bytes.level -= bytes as f64;
@@ -94,6 +96,40 @@ impl Buckets {
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // A panic between two subtractions leaves numbers that are still numbers.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// What one request is found to hold: at least one event, and the bytes that its body came to. Taken when dropped,
+/// however its way ended.
+pub(crate) struct Charge<'b> {
+    buckets: &'b Buckets,
+    events: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+impl<'b> Charge<'b> {
+    pub(crate) fn to(buckets: &'b Buckets) -> Self {
+        Self {
+            buckets,
+            events: Cell::new(1),
+            bytes: Cell::new(0),
+        }
+    }
+
+    /// So many events were found.
+    pub(crate) fn events(&self, events: usize) {
+        self.events.set(events.max(1));
+    }
+
+    /// The body came to so many bytes: packed, or inflated.
+    pub(crate) fn bytes(&self, bytes: usize) {
+        self.bytes.set(bytes.max(self.bytes.get()));
+    }
+}
+
+impl Drop for Charge<'_> {
+    fn drop(&mut self) {
+        self.buckets.take(self.events.get(), self.bytes.get());
     }
 }
 

@@ -24,9 +24,11 @@ use crate::body;
 use crate::client::client;
 use crate::edge::Edge;
 use crate::inflate::{codec, off_thread, with_plain};
-use crate::refusal::{ItemFault, Problem, Refusal};
+use crate::pressure;
+use crate::rate::{Buckets, Charge};
 use crate::scan::{Fault, ScanError, Summary, scan};
 use crate::stamp::{EARLIEST_MS, Received, record_headers, rfc3339};
+use hindsight_schemas::problem::{ItemFault, Problem, Refusal, Words};
 
 const DOOR: Door = Door {
     kinds: &[KeyKind::Browser, KeyKind::App, KeyKind::Server],
@@ -50,7 +52,7 @@ pub(crate) struct Params {
 
 /// The answer to a batch that the log holds.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedBatch {
     /// Number of events.
     accepted: usize,
     /// The capture level to go on with, `L0` to `L4`.
@@ -88,14 +90,19 @@ type Ids = (String, String, String);
     path = "/v1/recordings/{session_id}/{tab}/{seq}",
     tag = "writing",
     params(
-        ("session_id" = String, Path, description = "UUIDv7"),
-        ("tab" = String, Path, description = "1 to 40 of A-Z, a-z, 0-9, '-' and '_'"),
-        ("seq" = u32, Path, description = "0, 1, 2, ... within the tab"),
+        ("session_id" = String, Path, description = "UUIDv7", example = "018bcfe5-6800-7000-8000-00000000e2e0"),
+        ("tab" = String, Path, description = "1 to 40 of A-Z, a-z, 0-9, '-' and '_'", pattern = "^[A-Za-z0-9_-]{1,40}$", example = "w_1"),
+        ("seq" = u32, Path, description = "0, 1, 2, ... within the tab", example = 0),
         Params,
     ),
-    request_body(content = String, content_type = "text/plain", description = "rrweb events: a JSON array or JSON lines"),
+    request_body(
+        content = String,
+        content_type = "text/plain",
+        description = "rrweb events: a JSON array or JSON lines",
+        example = json!(r#"[{"type":4,"data":{"href":"https://shop.example/","width":1280,"height":720},"timestamp":1700000000000}]"#)
+    ),
     responses(
-        (status = 202, description = "the log holds the batch", body = Accepted),
+        (status = 202, description = "the log holds the batch", body = AcceptedBatch),
         (status = 400, description = "malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "unknown key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "wrong kind of key or origin", body = Problem, content_type = "application/problem+json"),
@@ -125,13 +132,11 @@ pub(crate) async fn post(
         }
     };
     let served = admitted.caller.served;
+    let in_flight_percent = edge.budget.in_flight_percent();
     let packed = body::read(&edge, &parts.headers, body).await?;
     let (codec, most) = (admitted.codec, edge.options.limits.inflated_bytes);
-    let checked = off_thread(packed.bytes.len(), move || check(packed, codec, most)).await?;
-    served.buckets.take(
-        checked.scanned.as_ref().map_or(0, |summary| summary.events),
-        checked.raw_bytes,
-    );
+    let buckets = served.buckets.clone();
+    let checked = off_thread(packed.bytes.len(), move || check(packed, codec, most, &buckets)).await?;
     let summary = checked.scanned.map_err(refuse_scan)?;
     let (events, raw_bytes) = (summary.events, checked.raw_bytes);
     let stamped = stamp(
@@ -148,9 +153,9 @@ pub(crate) async fn post(
     let _held = checked.body.reservation;
     append(&edge, vec![record]).await?;
     count(&served.project.id, events, raw_bytes);
-    let accepted = Accepted {
+    let accepted = AcceptedBatch {
         accepted: events,
-        level: served.project.recording.level.as_str(),
+        level: pressure::level(served.project.recording.level, in_flight_percent).as_str(),
         now_ms: Received::now().ms(),
     };
     Ok((StatusCode::ACCEPTED, axum::Json(accepted)).into_response())
@@ -163,10 +168,9 @@ async fn admit<'e>(
     params: Result<Query<Params>, QueryRejection>,
     received: Received,
 ) -> Result<Admitted<'e>, Refusal> {
-    let Query(params) =
-        params.map_err(|error| Refusal::parameter("query", &error.body_text(), "查询参数无效"))?;
+    let Query(params) = params.map_err(|error| Refusal::query(error.body_text()))?;
     let caller = authorize(edge, &parts.headers, params.key.as_deref(), &DOOR)?;
-    let Path(ids) = ids.map_err(|error| Refusal::parameter("path", &error.body_text(), "路径无效"))?;
+    let Path(ids) = ids.map_err(|error| Refusal::path(error.body_text()))?;
     let id = batch_id(&caller, ids)?;
     check_session_time(edge, id.session_id, caller.key.import, received)?;
     if edge.erased.is_erased(&id.project, id.session_id).await {
@@ -238,7 +242,7 @@ fn check_session_time(
         ),
         format!("会话编号的时间须在 {earliest} 与 {latest}（Unix 毫秒）之间：请用 now_ms 重新开始会话"),
     );
-    Err(refusal.at(now_ms))
+    Err(refusal.at_time(now_ms))
 }
 
 pub(crate) fn flag(name: &str, value: Option<&str>) -> Result<bool, Refusal> {
@@ -255,10 +259,21 @@ struct Checked {
     scanned: Result<Summary, ScanError>,
 }
 
-fn check(mut body: body::Received, codec: Codec, most: usize) -> Result<Checked, Refusal> {
-    let (raw_bytes, scanned) = with_plain(codec, &body.bytes, most, &mut body.reservation, |plain, _| {
-        (plain.len(), scan(plain))
-    })?;
+/// Inflates and validates a body; it is charged to the project's rate, good or bad.
+fn check(mut body: body::Received, codec: Codec, most: usize, buckets: &Buckets) -> Result<Checked, Refusal> {
+    let cost = Charge::to(buckets);
+    let (raw_bytes, scanned) = with_plain(
+        codec,
+        &body.bytes,
+        most,
+        &mut body.reservation,
+        &cost,
+        |plain, _| {
+            let scanned = scan(plain);
+            cost.events(scanned.as_ref().map_or(0, |summary| summary.events));
+            (plain.len(), scanned)
+        },
+    )?;
     Ok(Checked {
         body,
         raw_bytes,
@@ -290,14 +305,17 @@ pub(crate) fn refuse_scan(error: ScanError) -> Refusal {
         Fault::NoEvents => return Refusal::plain(Reason::NoEvents),
     };
     let ScanError { at, event: index, .. } = error;
-    let fault = ItemFault {
+    let detail = Words::new(
+        format!("event {index} {en} (byte {at})"),
+        format!("第 {index} 个事件{zh}（字节 {at}）"),
+    );
+    let refusal = Refusal::new(reason, &detail.en, &detail.zh);
+    refusal.with_errors(vec![ItemFault {
         index,
         pointer: String::new(),
         reason,
-        en: format!("event {index} {en} (byte {at})"),
-        zh: format!("第 {index} 个事件{zh}（字节 {at}）"),
-    };
-    Refusal::new(reason, fault.en.clone(), fault.zh.clone()).with_errors(vec![fault])
+        detail,
+    }])
 }
 
 fn stamp(

@@ -12,7 +12,7 @@ pub struct OriginPattern(Pattern);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Pattern {
-    Any,
+    Every,
     Exact(String),
     /// `scheme://`, and the rest from the dot on.
     Subdomains(String, String),
@@ -25,15 +25,15 @@ pub struct OriginError(String);
 
 impl OriginPattern {
     /// Allows every page.
-    pub fn any() -> Self {
-        Self(Pattern::Any)
+    pub fn every() -> Self {
+        Self(Pattern::Every)
     }
 
     /// Whether pages of this origin are meant.
     pub fn allows(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
         match &self.0 {
-            Pattern::Any => true,
+            Pattern::Every => true,
             Pattern::Exact(exact) => *exact == origin,
             Pattern::Subdomains(scheme, tail) => origin
                 .strip_prefix(scheme.as_str())
@@ -43,8 +43,8 @@ impl OriginPattern {
     }
 
     /// Whether every origin is allowed, and none, too.
-    pub fn is_any(&self) -> bool {
-        self.0 == Pattern::Any
+    pub fn is_every(&self) -> bool {
+        self.0 == Pattern::Every
     }
 }
 
@@ -53,7 +53,7 @@ impl FromStr for OriginPattern {
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
         if text == "*" {
-            return Ok(Self::any());
+            return Ok(Self::every());
         }
         let lower = text.to_ascii_lowercase();
         let (scheme, host) = lower.split_once("://").ok_or_else(|| OriginError(text.into()))?;
@@ -81,7 +81,7 @@ impl TryFrom<String> for OriginPattern {
 impl From<OriginPattern> for String {
     fn from(pattern: OriginPattern) -> String {
         match pattern.0 {
-            Pattern::Any => "*".into(),
+            Pattern::Every => "*".into(),
             Pattern::Exact(exact) => exact,
             Pattern::Subdomains(scheme, tail) => format!("{scheme}*{tail}"),
         }

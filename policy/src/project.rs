@@ -37,8 +37,8 @@ pub struct Project {
     /// Stamped as `source` on records: the application's name for people. Default: empty.
     #[serde(default)]
     pub source: String,
-    /// Origins of pages that may use the project's browser keys. Default: any (`*`), fit for a trial.
-    #[serde(default = "any_origin")]
+    /// Origins of pages that may use the project's browser keys. Default: every one (`*`), fit for a trial.
+    #[serde(default = "every_origin")]
     pub origins: Vec<OriginPattern>,
     /// Days by retention class. Default: recordings 90 days, audit 5 years; classes named here are added.
     #[serde(default)]
@@ -58,8 +58,8 @@ fn utc() -> String {
     "UTC".into()
 }
 
-fn any_origin() -> Vec<OriginPattern> {
-    vec![OriginPattern::any()]
+fn every_origin() -> Vec<OriginPattern> {
+    vec![OriginPattern::every()]
 }
 
 /// Why a project can't be used.
@@ -91,7 +91,7 @@ impl Project {
             id,
             time_zone: utc(),
             source: String::new(),
-            origins: any_origin(),
+            origins: every_origin(),
             retention: BTreeMap::new(),
             masking: Masking::default(),
             recording: Recording::default(),

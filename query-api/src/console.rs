@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hindsight_schemas::reason::Reason;
 use rust_embed::RustEmbed;
 
-use crate::problem::ApiError;
+use hindsight_schemas::problem::Refusal;
 
 /// Recorded pages are shown in a sandboxed frame; nothing is loaded from elsewhere by the console itself.
 const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -26,9 +26,10 @@ struct Files;
 pub(crate) async fn console(uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
     if path == "v1" || path.starts_with("v1/") {
-        return ApiError::new(
+        return Refusal::new(
             Reason::NotFound,
             "there is no such call; GET /openapi.json lists them",
+            "没有这个接口；全部接口见 GET /openapi.json",
         )
         .into_response();
     }

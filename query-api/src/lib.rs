@@ -3,10 +3,13 @@
 //! **Architecture invariant:** nothing here writes a view; what an answer says was read from the engines for it.
 
 mod access;
+mod answer;
 mod audit;
 mod console;
+mod contract;
+mod extract;
+mod found;
 mod page;
-mod problem;
 mod replays;
 mod sessions;
 pub mod sql;
@@ -23,10 +26,9 @@ use hindsight_engines::search::Search;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
-use utoipa::OpenApi;
 
 pub use access::Access;
-pub use problem::{ApiError, Problem};
+pub use contract::openapi;
 use sql::SqlLimits;
 
 /// Bodies that the read side takes: statements, mostly.
@@ -85,40 +87,16 @@ impl Reader {
     }
 }
 
-/// The contract of the read side.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Hindsight",
-        description = "Recordings and audit events: written once, kept, shown.",
-        license(name = "Apache-2.0")
-    ),
-    paths(
-        access::login::login,
-        access::login::logout,
-        access::login::me,
-        access::tickets::ticket,
-        sessions::list::list,
-        sessions::one,
-        sessions::case::case,
-        replays::manifest::manifest,
-        replays::events::events,
-        replays::frames::frame,
-        replays::markers::markers,
-        audit::list::list,
-        audit::one::one,
-        sql::statement::statement
-    )
-)]
-struct Contract;
-
-/// The OpenAPI document of the read side.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    Contract::openapi()
+/// The routes of the read side beside others of the same origin and, on every other path, the console. Refusals of
+/// all of them are counted and said in the reader's language.
+pub fn router(reader: Arc<Reader>, beside: Router) -> Router {
+    routes(reader)
+        .merge(beside)
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .layer(axum::middleware::from_fn(answer::answer))
 }
 
-/// The routes of the read side and, on every other path, the console.
-pub fn router(reader: Arc<Reader>) -> Router {
+fn routes(reader: Arc<Reader>) -> Router {
     Router::new()
         .route("/v1/login", post(access::login::login))
         .route("/v1/logout", post(access::login::logout))

@@ -10,7 +10,7 @@ use hindsight_schemas::reason::Reason;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::problem::ApiError;
+use hindsight_schemas::problem::Refusal;
 
 /// Rows of a page where nothing is said.
 pub(crate) const DEFAULT_LIMIT: usize = 50;
@@ -27,14 +27,15 @@ pub(crate) struct Page<T> {
 }
 
 /// How many rows were asked for.
-pub(crate) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {
+pub(crate) fn limit(asked: Option<usize>) -> Result<usize, Refusal> {
     let limit = asked.unwrap_or(DEFAULT_LIMIT);
     if (1..=MAX_LIMIT).contains(&limit) {
         Ok(limit)
     } else {
-        Err(ApiError::new(
-            Reason::BadParameter,
-            format!("limit {limit} is not within 1 to {MAX_LIMIT}"),
+        Err(Refusal::parameter(
+            "limit",
+            format!("{limit} is not within 1 to {MAX_LIMIT}"),
+            format!("{limit} 不在 1 到 {MAX_LIMIT} 之间"),
         ))
     }
 }
@@ -71,7 +72,7 @@ impl Cursor {
     }
 
     /// Reads `cursor=`, which must be of this query.
-    pub(crate) fn decode(text: &str, query: &str) -> Result<Self, ApiError> {
+    pub(crate) fn decode(text: &str, query: &str) -> Result<Self, Refusal> {
         let cursor: Option<Self> = URL_SAFE_NO_PAD
             .decode(text)
             .ok()
@@ -79,9 +80,10 @@ impl Cursor {
         cursor
             .filter(|cursor| cursor.query == digest(query))
             .ok_or_else(|| {
-                ApiError::new(
+                Refusal::new(
                     Reason::CursorMismatch,
                     "use `next` of an answer to the same query, or leave cursor away",
+                    "请使用同一查询返回的 next，或不带 cursor",
                 )
             })
     }

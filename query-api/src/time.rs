@@ -1,11 +1,9 @@
 //! `from` and `to`: RFC 3339 or Unix milliseconds, half-open.
 
-use hindsight_schemas::reason::Reason;
-
-use crate::problem::ApiError;
+use hindsight_schemas::problem::Refusal;
 
 /// Microseconds since 1970 of a parameter.
-pub(crate) fn micros(name: &str, text: &str) -> Result<i64, ApiError> {
+pub(crate) fn micros(name: &str, text: &str) -> Result<i64, Refusal> {
     if let Ok(unix_ms) = text.parse::<i64>() {
         return unix_ms.checked_mul(1000).ok_or_else(|| refused(name, text));
     }
@@ -15,14 +13,15 @@ pub(crate) fn micros(name: &str, text: &str) -> Result<i64, ApiError> {
 }
 
 /// The same in milliseconds.
-pub(crate) fn millis(name: &str, text: &str) -> Result<i64, ApiError> {
+pub(crate) fn millis(name: &str, text: &str) -> Result<i64, Refusal> {
     micros(name, text).map(|micros| micros.div_euclid(1000))
 }
 
-fn refused(name: &str, text: &str) -> ApiError {
-    ApiError::new(
-        Reason::BadParameter,
-        format!("{name}={text:?} is neither RFC 3339 (2026-11-22T12:30:00Z) nor Unix milliseconds"),
+fn refused(name: &str, text: &str) -> Refusal {
+    Refusal::parameter(
+        name,
+        format!("{text:?} is neither RFC 3339 (2026-11-22T12:30:00Z) nor Unix milliseconds"),
+        format!("{text:?} 既不是 RFC 3339（2026-11-22T12:30:00Z），也不是 Unix 毫秒"),
     )
 }
 

@@ -173,8 +173,12 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// What `DateTime64` shows and reads back: 1900-01-01 to 2299-12-31, Unix seconds. A page's clock may say anything;
+/// times beyond go into a table as the nearer end, and stay as they are in the segments.
+const DATETIME64_S: std::ops::RangeInclusive<i64> = -2_208_988_800..=10_413_791_999;
+
 macro_rules! time_column {
-    ($(#[$doc:meta])* $name:ident($unit:ty), $from:path, $as:ident, $precision:expr) => {
+    ($(#[$doc:meta])* $name:ident($unit:ty), $from:path, $as:ident, $precision:expr, $range:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
         pub struct $name(pub $unit);
@@ -189,7 +193,7 @@ macro_rules! time_column {
 
         impl Column for $name {
             fn put(&self, out: &mut Vec<u8>) {
-                self.0.put(out);
+                self.0.clamp(*$range.start(), *$range.end()).put(out);
             }
         }
 
@@ -210,15 +214,15 @@ macro_rules! time_column {
 }
 time_column!(
     /// `DateTime64(3)`: Unix milliseconds; RFC 3339 in JSON.
-    Millis(i64), Timestamp::from_millisecond, as_millisecond, 6
+    Millis(i64), Timestamp::from_millisecond, as_millisecond, 6, DATETIME64_S.start() * 1_000..=DATETIME64_S.end() * 1_000
 );
 time_column!(
     /// `DateTime64(6)`: Unix microseconds; RFC 3339 in JSON.
-    Micros(i64), Timestamp::from_microsecond, as_microsecond, 6
+    Micros(i64), Timestamp::from_microsecond, as_microsecond, 6, DATETIME64_S.start() * 1_000_000..=DATETIME64_S.end() * 1_000_000
 );
 time_column!(
     /// `DateTime`: Unix seconds; RFC 3339 in JSON.
-    Seconds(u32), Timestamp::from_second, as_second, 0
+    Seconds(u32), Timestamp::from_second, as_second, 0, 0..=u32::MAX
 );
 
 /// Declares a row: the struct, its table, its columns and its encoding from one list, so they can't differ.

@@ -7,6 +7,8 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use super::number::{small, time_ms};
+
 /// rrweb's event types (`EventType` in `@rrweb/types`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {
@@ -48,7 +50,7 @@ impl From<u8> for EventKind {
 pub struct EventHead<'a> {
     /// Its type.
     pub kind: EventKind,
-    /// The writer's clock, Unix milliseconds (a fraction is cut off).
+    /// The writer's clock, Unix milliseconds, as [`time_ms`] has it.
     pub timestamp_ms: i64,
     /// Of an incremental event: `data.source` (`IncrementalSource` in `@rrweb/types`).
     pub source: Option<u8>,
@@ -74,11 +76,8 @@ impl<'a> EventHead<'a> {
             }
             let value = members.value()?;
             match key {
-                b"type" => {
-                    let number = number(value).and_then(|number| u8::try_from(number).ok());
-                    kind = number.map(EventKind::from);
-                }
-                b"timestamp" => timestamp_ms = number(value),
+                b"type" => kind = small(value).map(EventKind::from),
+                b"timestamp" => timestamp_ms = time_ms(value),
                 _ => {}
             }
         }
@@ -97,10 +96,7 @@ impl<'a> EventHead<'a> {
             }
         };
         let found = member(data, wanted);
-        let source = found
-            .filter(|_| kind == EventKind::Incremental)
-            .and_then(number)
-            .and_then(|number| u8::try_from(number).ok());
+        let source = found.filter(|_| kind == EventKind::Incremental).and_then(small);
         let name = found.filter(|text| text.first() == Some(&b'"'));
         Some(Self {
             kind,
@@ -154,32 +150,10 @@ fn trailing_timestamp(event: &[u8]) -> Option<i64> {
         .count();
     let (before, digits) = digits_and_before.split_at(digits_and_before.len() - digits);
     if before.ends_with(b",\"timestamp\":") {
-        number(digits)
+        time_ms(digits)
     } else {
         None
     }
-}
-
-/// The whole part of a JSON number.
-fn number(text: &[u8]) -> Option<i64> {
-    let whole = text
-        .split(|byte| matches!(byte, b'.' | b' ' | b'\n' | b'\r' | b'\t'))
-        .next()?;
-    let whole = std::str::from_utf8(whole).ok()?;
-    whole.parse().ok().or_else(|| float(text))
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "a float cast saturates, and no clock reads that far"
-)]
-fn float(text: &[u8]) -> Option<i64> {
-    std::str::from_utf8(text)
-        .ok()?
-        .trim()
-        .parse::<f64>()
-        .ok()
-        .map(|number| number as i64)
 }
 
 /// The value of a member of an object.

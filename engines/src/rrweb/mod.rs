@@ -7,8 +7,10 @@
 mod blocks;
 pub mod head;
 pub mod inflate;
+pub mod number;
 pub mod split;
 
 pub use head::{EventHead, EventKind};
 pub use inflate::{InflateError, inflate};
+pub use number::{small, time_ms};
 pub use split::{Split, split};

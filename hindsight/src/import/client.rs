@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use hindsight_schemas::ids::{SessionId, Tab};
+use hindsight_schemas::problem::{Problem, ProblemItem};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -31,26 +32,7 @@ pub(crate) struct Client {
 pub(super) struct AuditAnswer {
     pub(super) accepted: u64,
     #[serde(default)]
-    pub(super) errors: Vec<Refused>,
-}
-
-/// One event that was refused.
-#[derive(Debug, Deserialize)]
-pub(super) struct Refused {
-    #[serde(default)]
-    pub(super) index: usize,
-    #[serde(default)]
-    pub(super) reason: String,
-    #[serde(default)]
-    pub(super) detail: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    reason: String,
-    title: String,
-    detail: String,
+    pub(super) errors: Vec<ProblemItem>,
 }
 
 impl Client {

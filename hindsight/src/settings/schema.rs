@@ -3,9 +3,8 @@
 
 use std::path::PathBuf;
 
-use hindsight_ingest::{EdgeOptions, Limits, Rate};
+use hindsight_ingest::{Intake, Limits, Rate};
 use hindsight_policy::Project;
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// All settings.
@@ -23,8 +22,9 @@ pub(crate) struct Settings {
     /// What one project may send.
     #[serde(default)]
     pub(crate) rate: Rate,
+    /// How requests are taken in.
     #[serde(default)]
-    pub(crate) edge: Edge,
+    pub(crate) edge: Intake,
     #[serde(default)]
     pub(crate) log: Log,
     #[serde(default)]
@@ -42,7 +42,7 @@ impl Default for Settings {
             project: default_project(),
             limits: Limits::default(),
             rate: Rate::default(),
-            edge: Edge::default(),
+            edge: Intake::default(),
             log: Log::default(),
             clickhouse: ClickHouse::default(),
             replay: Replay::default(),
@@ -84,50 +84,6 @@ pub(crate) const DEFAULT_PROJECT: &str = "demo";
 
 fn default_project() -> Project {
     Project::new(DEFAULT_PROJECT.parse().expect("it is made of letters"))
-}
-
-/// The HTTP edge, beside `limits` and `rate`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Edge {
-    /// Bytes of bodies, inflated bodies and records in flight.
-    pub(crate) budget_bytes: usize,
-    /// How long a request waits for a share of the budget before 503 `overloaded`.
-    pub(crate) admission_wait_ms: u64,
-    /// How long a body may take to arrive before 408 `slow_body`.
-    pub(crate) body_wait_ms: u64,
-    /// How long the log may take before 503 `log_unavailable`.
-    pub(crate) append_wait_ms: u64,
-    /// Connections at once; further ones wait in the accept queue.
-    pub(crate) connections: usize,
-    /// Networks of proxies whose `X-Forwarded-For` is believed.
-    pub(crate) trusted_proxies: Vec<IpNet>,
-    /// Header in which a trusted proxy tells the client's country.
-    pub(crate) country_header: Option<String>,
-}
-
-impl Default for Edge {
-    fn default() -> Self {
-        let EdgeOptions {
-            budget_bytes,
-            admission_wait_ms,
-            body_wait_ms,
-            append_wait_ms,
-            connections,
-            trusted_proxies,
-            country_header,
-            ..
-        } = EdgeOptions::default();
-        Self {
-            budget_bytes,
-            admission_wait_ms,
-            body_wait_ms,
-            append_wait_ms,
-            connections,
-            trusted_proxies,
-            country_header,
-        }
-    }
 }
 
 /// The embedded event log.

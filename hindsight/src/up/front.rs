@@ -47,17 +47,10 @@ pub(super) fn edge(
 }
 
 fn options(settings: &Settings) -> EdgeOptions {
-    let edge = &settings.edge;
     EdgeOptions {
         limits: settings.limits.clone(),
         rate: settings.rate.clone(),
-        budget_bytes: edge.budget_bytes,
-        admission_wait_ms: edge.admission_wait_ms,
-        body_wait_ms: edge.body_wait_ms,
-        append_wait_ms: edge.append_wait_ms,
-        connections: edge.connections,
-        trusted_proxies: edge.trusted_proxies.clone(),
-        country_header: edge.country_header.clone(),
+        edge: settings.edge.clone(),
     }
 }
 
@@ -106,11 +99,63 @@ pub(super) fn reader(
 
 /// `GET /openapi.json`: what the process serves, writing and reading.
 pub(super) fn contract() -> anyhow::Result<Router> {
-    let mut document = hindsight_query_api::openapi();
-    document.merge(hindsight_ingest::openapi());
-    let json = document
+    let json = hindsight_query_api::openapi(hindsight_ingest::openapi())
         .to_json()
         .context("the contract can't be written as JSON")?;
     let answer = move || async move { ([("content-type", "application/json")], json) };
     Ok(Router::new().route("/openapi.json", get(answer)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const DOCUMENT: &str = include_str!("../../../docs/api.md");
+
+    /// `docs/api.md` has a section for each call that is served, and for no other.
+    #[test]
+    fn each_call_is_documented() {
+        let contract = hindsight_query_api::openapi(hindsight_ingest::openapi());
+        let served: BTreeSet<String> = contract
+            .paths
+            .paths
+            .iter()
+            .flat_map(|(path, item)| {
+                let methods = [("GET", item.get.is_some()), ("POST", item.post.is_some())];
+                methods.map(|(method, there)| there.then(|| format!("{method} {path}")))
+            })
+            .flatten()
+            .collect();
+        let documented: BTreeSet<String> = DOCUMENT
+            .lines()
+            .filter_map(|line| line.strip_prefix("### "))
+            .filter(|title| title.contains(" /"))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(documented, served);
+    }
+
+    #[test]
+    fn each_documented_limit_is_the_default() {
+        let settings = serde_json::to_value(Settings::default()).expect("settings are JSON");
+        let rows: Vec<_> = DOCUMENT
+            .lines()
+            .filter_map(|line| {
+                let (name, rest) = line.strip_prefix("| `")?.split_once("` | ")?;
+                Some((
+                    name.replace('.', "/"),
+                    rest.split_once(" | ")?.0.parse::<u64>().ok()?,
+                ))
+            })
+            .collect();
+        assert!(rows.len() > 10, "{rows:?}");
+        for (name, value) in rows {
+            assert_eq!(
+                settings.pointer(&format!("/{name}")),
+                Some(&value.into()),
+                "{name}"
+            );
+        }
+    }
 }

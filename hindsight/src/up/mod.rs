@@ -16,9 +16,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
-use hindsight_ingest::{BoundedListener, PeerAddr};
+use hindsight_ingest::{ConnectionBounds, serve};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::listen::Listeners;
@@ -44,9 +43,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let operators = ops::router(Arc::new(move || looked_at.parts()), metrics);
 
     let reader = front::reader(&settings, &credentials, &system)?;
-    let main = hindsight_ingest::routes(edge.clone())
-        .merge(hindsight_query_api::router(reader.clone()))
-        .merge(front::contract()?);
+    let beside = hindsight_ingest::routes(edge.clone()).merge(front::contract()?);
+    let main = hindsight_query_api::router(reader.clone(), beside);
     let doors = Doors {
         listeners,
         main,
@@ -54,14 +52,14 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         operators,
     };
     let stop = CancellationToken::new();
-    let mut served = tokio::spawn(doors.serve(settings.edge.connections, stop.clone()));
+    let mut served = tokio::spawn(doors.serve(settings.edge.connection_bounds(), stop.clone()));
     announce(&credentials, &folder);
     let ended = tokio::select! {
         signal = stop_signal() => {
             tracing::info!(signal, "draining");
             Ok(())
         }
-        ended = &mut served => ended.context("a door fell").and_then(|ended| ended),
+        ended = &mut served => ended.context("a door fell"),
     };
 
     let drain = Duration::from_secs(settings.server.drain_seconds);
@@ -93,7 +91,7 @@ struct Doors {
 impl Doors {
     /// Serves until stopped and the last request is answered. Operators' routes have a listener of their own, or
     /// are on the main one.
-    async fn serve(self, connections: usize, stop: CancellationToken) -> anyhow::Result<()> {
+    async fn serve(self, bounds: ConnectionBounds, stop: CancellationToken) {
         let Listeners {
             main: main_listener,
             clickhouse,
@@ -106,30 +104,16 @@ impl Doors {
         };
         let operators = async {
             match ops {
-                Some(listener) => listen_on(listener, connections, self.operators, stop.clone()).await,
-                None => Ok(()),
+                Some(listener) => serve(listener, self.operators, bounds, stop.clone()).await,
+                None => stop.cancelled().await,
             }
         };
-        tokio::try_join!(
-            listen_on(main_listener, connections, main, stop.clone()),
-            listen_on(clickhouse, connections, self.clickhouse, stop.clone()),
+        tokio::join!(
+            serve(main_listener, main, bounds, stop.clone()),
+            serve(clickhouse, self.clickhouse, bounds, stop.clone()),
             operators,
-        )?;
-        Ok(())
+        );
     }
-}
-
-async fn listen_on(
-    listener: TcpListener,
-    connections: usize,
-    routes: Router,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let listener = BoundedListener::new(listener, connections);
-    axum::serve(listener, routes.into_make_service_with_connect_info::<PeerAddr>())
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-        .context("a listener ended")
 }
 
 fn announce(credentials: &Credentials, folder: &DataFolder) {

@@ -6,6 +6,7 @@ mod crash;
 mod double;
 mod import;
 mod load;
+mod odd_json;
 mod oracle;
 mod server;
 mod settings;

@@ -4,11 +4,12 @@
 //! can't be kept exactly refuses its event. One bad event refuses the call, unless `on_error=skip`.
 //!
 //! `route` (HTTP) -> `split` (body to trees, bounded) -> `dialect` (the plain operation-log names) -> `fields`
-//! (typed reading) -> `normalise` (one event) with `time` and `identity`.
+//! (typed reading) -> `normalise` (one event) with `time`, `identity` and `mask`.
 
 mod dialect;
 mod fields;
 mod identity;
+mod mask;
 mod normalise;
 mod route;
 mod split;

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{FieldFault, Fields, NAME_CHARS, TEXT_CHARS, keep_numbers};
 use super::identity::{Given, Identity, SOURCE_ID_CHARS, identify};
+use super::mask::mask;
 use super::{dialect, time};
 use crate::stamp::{Received, rfc3339};
 use hindsight_schemas::reason::Reason;
@@ -41,11 +42,9 @@ pub(super) fn normalise(
     call: &Call<'_>,
 ) -> Result<Normal, FieldFault> {
     dialect::translate(&mut sent);
-    let mut event = read(Fields::new("", sent), index, call)?;
-    let masked = mask(&mut event, call);
+    let (occurred_at_us, mut event) = read(Fields::new("", sent), index, call)?;
+    let masked = mask(&mut event, &call.project.masking);
     check_numbers(&mut event)?;
-    let occurred_at_us = event.0;
-    let event = event.1;
     let canonical = canonical_bytes(&event)
         .map_err(|_| FieldFault::invalid("", "has no canonical form", "无法规范化"))?;
     if canonical.len() > call.most_bytes {
@@ -286,24 +285,7 @@ fn keep_rest(name: &str, of: Fields, left: &mut Map<String, Value>) {
     }
 }
 
-/// Masks what a sender can fill freely; says where.
-fn mask((_, event): &mut Dated, call: &Call<'_>) -> Vec<String> {
-    let masking = &call.project.masking;
-    let mut masked = vec![];
-    let states = [
-        ("request", &mut event.request),
-        ("response", &mut event.response),
-        ("before", &mut event.before),
-        ("after", &mut event.after),
-    ];
-    for (name, state) in states {
-        masking.apply(state, &format!("/{name}"), &mut masked);
-    }
-    masking.apply_object(&mut event.extra, "/extra", &mut masked);
-    masked
-}
-
-fn check_numbers((_, event): &mut Dated) -> Result<(), FieldFault> {
+fn check_numbers(event: &mut AuditEvent) -> Result<(), FieldFault> {
     let lost = |pointer: String| {
         FieldFault::invalid(
             pointer,

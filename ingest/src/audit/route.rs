@@ -19,15 +19,16 @@ use super::fields::FieldFault;
 use super::normalise::{Call, Normal, normalise};
 use super::split::{object, split};
 use crate::admission::Reservation;
-use crate::answer::{count_refused, language};
+use crate::answer::count_refused;
 use crate::append::{Stamped, append, encode};
 use crate::authorize::{Caller, Door, authorize};
 use crate::body;
 use crate::edge::Edge;
 use crate::inflate::{codec, off_thread, with_plain};
 use crate::options::STAMPS_BYTES;
-use crate::refusal::{ItemFault, Problem, ProblemItem, Refusal};
+use crate::rate::Charge;
 use crate::stamp::{Received, record_headers};
+use hindsight_schemas::problem::{ItemFault, Language, Problem, ProblemItem, Refusal, Words};
 
 const DOOR: Door = Door {
     kinds: &[KeyKind::Server],
@@ -51,7 +52,7 @@ pub(crate) struct Params {
 
 /// The answer to events that the log holds.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Accepted {
+pub(crate) struct AcceptedEvents {
     /// Number of events kept.
     accepted: usize,
     /// Their ids, in the order of the call.
@@ -66,9 +67,15 @@ pub(crate) struct Accepted {
     path = "/v1/audit",
     tag = "writing",
     params(Params, ("Idempotency-Key" = Option<String>, Header, description = "makes the ids of events without one")),
-    request_body(content = serde_json::Value, content_type = "application/json", description = "one event, an array, or JSON lines"),
+    request_body(
+        content = serde_json::Value,
+        content_type = "application/json",
+        description = "one event, an array, or JSON lines",
+        example = json!({"id": "contract-1", "occurred_at": "2023-11-14T22:13:20Z", "action": "contract.example", "actor": {"id": "u-17"},
+            "targets": [{"type": "policy", "id": "P-9"}], "outcome": "success"})
+    ),
     responses(
-        (status = 202, description = "the log holds the events", body = Accepted),
+        (status = 202, description = "the log holds the events", body = AcceptedEvents),
         (status = 400, description = "malformed", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "unknown key", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "wrong kind of key", body = Problem, content_type = "application/problem+json"),
@@ -107,23 +114,20 @@ pub(crate) async fn post(
         unpack(&work, &headers, &sender, packed, received)
     });
     let (made, _held) = unpacking.await?;
-    served
-        .buckets
-        .take(made.ids.len() + made.faults.len(), made.raw_bytes);
     if !asked.skip && !made.faults.is_empty() {
         return Err(refuse_call(made));
     }
     for fault in &made.faults {
         count_refused(fault.reason);
     }
-    let language = language(&parts.headers);
+    let language = Language::of(&parts.headers);
     let errors = made.faults.iter().map(|fault| fault.render(language)).collect();
     if !made.records.is_empty() {
         append(&edge, made.records).await?;
     }
     metrics::counter!("hindsight_edge_events_total", "project" => served.project.id.to_string(), "kind" => "audit")
         .increment(made.ids.len() as u64);
-    let accepted = Accepted {
+    let accepted = AcceptedEvents {
         accepted: made.ids.len(),
         ids: made.ids,
         errors,
@@ -144,8 +148,7 @@ fn ask<'e>(
     parts: &Parts,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Result<Asked<'e>, Refusal> {
-    let Query(params) =
-        params.map_err(|error| Refusal::parameter("query", &error.body_text(), "查询参数无效"))?;
+    let Query(params) = params.map_err(|error| Refusal::query(error.body_text()))?;
     let caller = authorize(edge, &parts.headers, params.key.as_deref(), &DOOR)?;
     caller.served.buckets.admit(Instant::now())?;
     let skip = match params.on_error.as_deref() {
@@ -193,10 +196,9 @@ struct Made {
     records: Vec<NewRecord>,
     ids: Vec<String>,
     faults: Vec<ItemFault>,
-    raw_bytes: usize,
 }
 
-/// Inflates a body and makes its records; the reservation covers them until the log has answered.
+/// Inflates a body and makes its records, charged to the project's rate, good or bad; the reservation covers them until the log has answered.
 fn unpack(
     edge: &Edge,
     headers: &HeaderMap,
@@ -214,35 +216,31 @@ fn unpack(
         most_bytes: edge.options.limits.audit_event_bytes,
     };
     let most = edge.options.limits.inflated_bytes;
+    let cost = Charge::to(&served.buckets);
     let made = with_plain(
         sender.codec,
         &body.bytes,
         most,
         &mut body.reservation,
+        &cost,
         |plain, reservation| {
             let texts = split(plain, edge.options.limits.audit_events)?;
+            cost.events(texts.len());
             let stamps = texts.len() * STAMPS_BYTES;
             reservation.cover(reservation.held_bytes() + plain.len() + stamps)?;
-            make(edge, texts, plain.len(), &call, headers)
+            make(edge, texts, &call, headers)
         },
     )??;
     Ok((made, body.reservation))
 }
 
 /// Makes the records, one tree at a time.
-fn make(
-    edge: &Edge,
-    texts: Vec<&[u8]>,
-    raw_bytes: usize,
-    call: &Call<'_>,
-    headers: &HeaderMap,
-) -> Result<Made, Refusal> {
+fn make(edge: &Edge, texts: Vec<&[u8]>, call: &Call<'_>, headers: &HeaderMap) -> Result<Made, Refusal> {
     let most = edge.options.limits.record_bytes;
     let mut made = Made {
         records: Vec::with_capacity(texts.len()),
         ids: vec![],
         faults: vec![],
-        raw_bytes,
     };
     for (index, text) in texts.into_iter().enumerate() {
         let normal = object(index, text)
@@ -278,8 +276,10 @@ fn at(
 ) -> ItemFault {
     ItemFault {
         index,
-        en: format!("event {index}: {pointer} {en}"),
-        zh: format!("第 {index} 个事件：{pointer} {zh}"),
+        detail: Words::new(
+            format!("event {index}: {pointer} {en}"),
+            format!("第 {index} 个事件：{pointer} {zh}"),
+        ),
         pointer,
         reason,
     }

@@ -7,8 +7,8 @@ use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::Layout;
 
 use crate::recordings::refuse_scan;
-use crate::refusal::{ItemFault, Refusal};
 use crate::scan::{Fault, ScanError, elements};
+use hindsight_schemas::problem::{ItemFault, Refusal, Words};
 
 /// Deepest nesting of an audit event: below the 128 levels at which the tree reader would stop.
 pub(super) const MAX_DEPTH: usize = 100;
@@ -63,16 +63,17 @@ pub(super) fn object(index: usize, text: &[u8]) -> Result<Map<String, Value>, It
             index,
             pointer: String::new(),
             reason: Reason::InvalidAudit,
-            en: "an audit event is an object".into(),
-            zh: "审计事件必须是对象".into(),
+            detail: Words::new("an audit event is an object", "审计事件必须是对象"),
         }),
         // The grammar is right, so what is left is a number beyond any double or half a surrogate pair.
         Err(error) => Err(ItemFault {
             index,
             pointer: String::new(),
             reason: Reason::InvalidAudit,
-            en: format!("a value can't be kept exactly: {error}"),
-            zh: format!("存在无法准确保存的值：{error}"),
+            detail: Words::new(
+                format!("a value can't be kept exactly: {error}"),
+                format!("存在无法准确保存的值：{error}"),
+            ),
         }),
     }
 }

@@ -4,7 +4,7 @@
 
 use super::Fault;
 use super::cursor::Cursor;
-use super::number::{small, time_ms};
+use hindsight_engines::rrweb::{small, time_ms};
 
 /// Greatest `type` of rrweb.
 const LAST_TYPE: u8 = 7;
@@ -63,7 +63,7 @@ impl<'a> Cursor<'a> {
                     .and_then(small)
                     .filter(|&kind| kind <= LAST_TYPE);
             } else if name.is(b"timestamp") {
-                noticed.timestamp_ms = cursor.number_value(1)?.map(time_ms);
+                noticed.timestamp_ms = cursor.number_value(1)?.and_then(time_ms);
             } else if name.is(b"data") {
                 (noticed.source, noticed.tag) = cursor.data()?;
             } else {

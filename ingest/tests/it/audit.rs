@@ -230,3 +230,41 @@ async fn lines_arrays_and_packed_bodies_are_taken() {
         assert_eq!(json(sent).await["accepted"], count, "{body}");
     }
 }
+
+#[tokio::test]
+async fn free_texts_types_and_measures_are_masked() {
+    let house = House::new().await;
+    let event = json!({
+        "id": "m-1", "occurred_at": "2026-11-22T12:30:00Z", "action": "login", "actor": {"id": "u-1", "name": "li"},
+        "targets": [{"type": "bank_card", "id": "6222021300001111", "name": "card of li"}, {"type": "order", "id": "O-1"}],
+        "references": [{"type": "id_card", "id": "11010119900307123X"}, {"type": "order", "id": "O-1"}],
+        "outcome": "failure", "error": "li gave password=abc123 to /login?token=t1&x=1",
+        "measures": {"amount": 1, "pin": 4711},
+        "origin": {"ip": "203.0.113.9", "user_agent": "app/1 (Authorization: Bearer ey.J0)", "device": "密码：a1b2"},
+    });
+    accept(&house, &event).await;
+    let event = kept(&house).remove(0);
+    let targets: Vec<_> = event
+        .targets
+        .iter()
+        .map(|it| (it.id.as_str(), it.name.as_str()))
+        .collect();
+    assert_eq!(targets, [("***", "***"), ("O-1", "")]);
+    let references: Vec<_> = event.references.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(references, ["***", "O-1"]);
+    assert_eq!(
+        event.error.as_deref(),
+        Some("li gave password=*** to /login?token=***&x=1")
+    );
+    assert_eq!(event.origin.user_agent, "app/1 (Authorization: ***)");
+    assert_eq!(event.origin.device, "密码：***");
+    assert_eq!(event.measures.keys().collect::<Vec<_>>(), ["amount"]);
+    assert_eq!(event.extra["measures.pin"], "***");
+    let record = house.log.audit().remove(0);
+    assert_eq!(record.device, "密码：***", "the stamped device, too");
+    let text = String::from_utf8(record.canonical).unwrap();
+    for secret in ["6222", "110101", "abc123", "t1&", "4711", "ey.J0", "a1b2"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert_eq!(record.masked.len(), 7, "{:?}", record.masked);
+}

@@ -1,6 +1,6 @@
 //! Bad input, each with its one name. `docs/refusals.md` is made from this list.
 
-use hindsight_ingest::{EdgeOptions, Limits, Rate};
+use hindsight_ingest::{EdgeOptions, Intake, Limits, Rate};
 use hindsight_schemas::ids::SessionId;
 use hindsight_schemas::reason::Reason;
 use reqwest::RequestBuilder;
@@ -26,9 +26,11 @@ pub(crate) fn small() -> EdgeOptions {
             ..Limits::default()
         },
         rate: Rate::default(),
-        budget_bytes: 16 << 20,
-        append_wait_ms: 200,
-        ..EdgeOptions::default()
+        edge: Intake {
+            budget_bytes: 16 << 20,
+            append_wait_ms: 200,
+            ..Intake::default()
+        },
     }
 }
 

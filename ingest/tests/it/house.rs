@@ -4,13 +4,14 @@ use std::io::Write;
 use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
-use hindsight_ingest::{BoundedListener, Edge, EdgeOptions, ErasedSessions, PeerAddr, router};
+use hindsight_ingest::{Edge, EdgeOptions, ErasedSessions, router, serve};
 use hindsight_policy::{Key, KeySet, Project, SecretHash};
 use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::record::KeyKind;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::log::MemoryLog;
 
@@ -91,13 +92,16 @@ impl House {
         ])
         .unwrap();
         let log = Arc::new(MemoryLog::new());
-        let connections = options.connections;
+        let bounds = options.edge.connection_bounds();
         let edge = Arc::new(Edge::new(options, vec![project], keys, log.clone(), Arc::new(ByMark)).unwrap());
-        let inner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", inner.local_addr().unwrap());
-        let service = router(edge.clone()).into_make_service_with_connect_info::<PeerAddr>();
-        let listener = BoundedListener::new(inner, connections);
-        let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(serve(
+            listener,
+            router(edge.clone()),
+            bounds,
+            CancellationToken::new(),
+        ));
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         Self {
             url,

@@ -4,6 +4,7 @@
 
 mod audit;
 mod cases;
+mod connections;
 mod drain;
 mod house;
 mod log;

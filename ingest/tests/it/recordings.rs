@@ -152,8 +152,8 @@ async fn one_identity_with_two_bodies_is_kept_twice_for_the_views_to_tell() {
 #[tokio::test]
 async fn the_client_is_who_the_trusted_proxy_says() {
     let mut options = options();
-    options.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-    options.country_header = Some("x-country".into());
+    options.edge.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    options.edge.country_header = Some("x-country".into());
     let trusting = House::with(options).await;
     let send = |house: &House| {
         house

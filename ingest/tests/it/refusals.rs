@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::cases::{CASES, STAGED, small};
-use crate::house::{APP, EVENTS, House, json, now_ms, refused};
+use crate::house::{APP, EVENTS, House, json, now_ms, refused, zstd};
 
 #[tokio::test]
 async fn each_bad_input_has_its_name_status_and_counter() {
@@ -59,7 +59,7 @@ async fn each_bad_input_is_told_in_chinese() {
             .send()
             .await
             .unwrap();
-        assert_eq!(response.headers()["content-language"], "zh", "{}", case.name);
+        assert_eq!(response.headers()["content-language"], "zh-CN", "{}", case.name);
         let problem = json(response).await;
         let has_han = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
         for text in [&problem["title"], &problem["detail"]] {
@@ -101,7 +101,7 @@ pub(crate) async fn begin(house: &House, length: usize) -> TcpStream {
 #[tokio::test]
 async fn a_slow_body_times_out() {
     let mut options = small();
-    options.body_wait_ms = 50;
+    options.edge.body_wait_ms = 50;
     let house = House::with(options).await;
     let mut stream = begin(&house, 100).await;
     stream.write_all(b"[").await.unwrap();
@@ -154,8 +154,8 @@ async fn bytes_in_flight_are_bounded() {
     let mut options = small();
     options.limits.audit_events = 1_024;
     // The least that is allowed for these limits: 7 MiB; a body holds twice its length.
-    options.budget_bytes = 7 << 20;
-    options.admission_wait_ms = 20;
+    options.edge.budget_bytes = 7 << 20;
+    options.edge.admission_wait_ms = 20;
     let house = House::with(options).await;
     let before = refused("overloaded");
     let mut held = vec![];
@@ -213,4 +213,40 @@ fn the_table_in_docs_is_current() {
         written == table(),
         "docs/refusals.md is out of date: UPDATE_DOCS=1 cargo test -p hindsight-ingest the_table"
     );
+}
+
+/// A flood of bad bodies is held off as a flood of good ones is.
+#[tokio::test]
+async fn bad_bodies_are_charged() {
+    let bomb = zstd(&vec![b' '; 3 << 20]);
+    for (name, body, encoding) in [
+        ("not JSON", b"nonsense".to_vec(), "identity"),
+        ("a bomb", bomb, "zstd"),
+        ("damaged", b"\x28\xb5\x2f\xfdxxxxxxxx".to_vec(), "zstd"),
+    ] {
+        for audit in [true, false] {
+            let mut options = small();
+            options.rate = Rate {
+                events_per_s: 1,
+                bytes_per_s: 1 << 20,
+                burst_s: 2,
+            };
+            let house = House::with(options).await;
+            let mut reasons = vec![];
+            for _ in 0..4 {
+                let request = if audit {
+                    house.audit(&format!("?encoding={encoding}"))
+                } else {
+                    house.batch(&format!("encoding={encoding}"))
+                };
+                let answer = json(request.body(body.clone()).send().await.unwrap()).await;
+                reasons.push(answer["reason"].as_str().unwrap().to_owned());
+            }
+            assert_ne!(reasons[0], "rate_limited", "{name}");
+            assert!(
+                reasons.contains(&"rate_limited".into()),
+                "{name}, audit: {audit}: {reasons:?}"
+            );
+        }
+    }
 }

@@ -22,8 +22,10 @@ pub fn facts(batch: &RecordingBatch) -> Result<Vec<Indexed>, InflateError> {
     let body = inflate(batch.codec, &batch.body, limit)?;
     let facts = split(&body, batch.layout)
         .zip(0_u32..)
-        .filter(|(text, _)| EventHead::of(text).is_some_and(|head| may_matter(&head)))
-        .filter_map(|(text, index)| fact(text).map(|fact| Indexed { index, fact }))
+        .filter_map(|(text, index)| {
+            let head = EventHead::of(text).filter(may_matter)?;
+            fact(text, &head).map(|fact| Indexed { index, fact })
+        })
         .collect();
     Ok(facts)
 }

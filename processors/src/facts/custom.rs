@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::Value;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::event::{Fact, Kind};
@@ -26,14 +28,16 @@ struct Payload<'a> {
     release: Cow<'a, str>,
     #[serde(borrow)]
     device_id: Cow<'a, str>,
-    screen: Option<serde_json::Value>,
+    #[serde(borrow)]
+    screen: Option<&'a RawValue>,
     #[serde(borrow)]
     user_id: Cow<'a, str>,
     #[serde(borrow)]
     user_name: Cow<'a, str>,
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
-    id: Option<serde_json::Value>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
     #[serde(borrow)]
     url: Cow<'a, str>,
     #[serde(borrow)]
@@ -88,19 +92,26 @@ fn cut(text: &str) -> String {
     bounded(text, TEXT_BYTES).to_owned()
 }
 
+/// A small value of some shape; null where it is none, or nested deeper than any of the known ones.
+fn small(value: Option<&RawValue>) -> Value {
+    value
+        .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        .unwrap_or_default()
+}
+
 /// A business id may be sent as text or as a number.
-fn text_of(value: Option<&serde_json::Value>) -> String {
+fn text_of(value: Value) -> String {
     match value {
-        Some(serde_json::Value::String(text)) => cut(text),
-        Some(serde_json::Value::Number(number)) => number.to_string(),
+        Value::String(text) => cut(&text),
+        Value::Number(number) => number.to_string(),
         _ => String::new(),
     }
 }
 
 /// `1920x1080`, from that text or from {width, height}.
-fn screen_of(value: Option<&serde_json::Value>) -> String {
+fn screen_of(value: Value) -> String {
     match value {
-        Some(serde_json::Value::Object(screen)) => match (screen.get("width"), screen.get("height")) {
+        Value::Object(screen) => match (screen.get("width"), screen.get("height")) {
             (Some(width), Some(height)) => format!("{width}x{height}"),
             _ => String::new(),
         },
@@ -109,17 +120,21 @@ fn screen_of(value: Option<&serde_json::Value>) -> String {
 }
 
 /// The fact of a custom event's `data`.
-pub(super) fn fact(at_ms: i64, data: &str) -> Option<Fact> {
-    let custom: Custom<'_> = serde_json::from_str(data).ok()?;
+pub(super) fn fact(at_ms: i64, data: &str) -> serde_json::Result<Fact> {
+    let custom: Custom<'_> = serde_json::from_str(data)?;
     let kind = kind_of(&custom.tag);
     let mut fact = Fact::new(kind, at_ms);
     let raw = custom.payload.map_or("", RawValue::get);
     if kind == Kind::Custom {
         fact.name = cut(&custom.tag);
         fact.properties = whole_or_empty(raw);
-        return Some(fact);
+        return Ok(fact);
     }
-    let payload: Payload<'_> = serde_json::from_str(raw).unwrap_or_default();
+    let payload: Payload<'_> = match serde_json::from_str(raw) {
+        Err(error) if error.classify() == Category::Syntax => return Err(error),
+        // A payload of another shape says nothing, but that it happened.
+        read => read.unwrap_or_default(),
+    };
     fact.url = cut(&payload.url);
     fact.title = cut(&payload.title);
     fact.selector = cut(&payload.selector);
@@ -136,12 +151,12 @@ pub(super) fn fact(at_ms: i64, data: &str) -> Option<Fact> {
     fact.device_id = cut(&payload.device_id);
     fact.source = cut(&payload.source);
     fact.release = cut(&payload.release);
-    fact.screen = screen_of(payload.screen.as_ref());
+    fact.screen = screen_of(small(payload.screen));
     match kind {
         // The name of a reference is its type, its text the id.
         Kind::Reference => {
             fact.name = cut(&payload.kind);
-            fact.text = text_of(payload.id.as_ref());
+            fact.text = text_of(small(payload.id));
         }
         Kind::Confirm => {
             fact.name = cut(&payload.item);
@@ -163,7 +178,7 @@ pub(super) fn fact(at_ms: i64, data: &str) -> Option<Fact> {
                 .map_or_else(String::new, |raw| whole_or_empty(raw.get()));
         }
     }
-    Some(fact)
+    Ok(fact)
 }
 
 /// Half a JSON text is none: properties are kept whole or not at all.

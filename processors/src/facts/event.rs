@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use hindsight_engines::rrweb::{EventHead, EventKind};
+use hindsight_engines::rrweb::{EventHead, EventKind, small};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::mended::mended;
 use super::{TEXT_BYTES, bounded, custom};
 
 /// The `kind` column of `events` (API.md 'Writing' lists the names).
@@ -117,19 +118,12 @@ pub fn is_error(fact: &Fact) -> bool {
     fact.kind == Kind::Error || (fact.kind == Kind::Console && ERROR_LEVELS.contains(&fact.level.as_str()))
 }
 
-const INCREMENTAL: u8 = 3;
-const META: u8 = 4;
-const CUSTOM: u8 = 5;
-const PLUGIN: u8 = 6;
 const SOURCE_MOUSE_INTERACTION: u8 = 2;
 const SOURCE_INPUT: u8 = 5;
 const INTERACTION_CLICK: u8 = 2;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(rename = "type")]
-    kind: u8,
-    timestamp: f64,
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
 }
@@ -145,10 +139,9 @@ struct Meta<'a> {
 }
 
 #[derive(Deserialize)]
-struct Incremental {
-    source: u8,
-    #[serde(rename = "type", default)]
-    interaction: Option<u8>,
+struct Incremental<'a> {
+    #[serde(borrow, rename = "type", default)]
+    interaction: Option<&'a RawValue>,
     #[serde(default)]
     x: Option<f64>,
     #[serde(default)]
@@ -181,60 +174,79 @@ pub fn may_matter(head: &EventHead<'_>) -> bool {
 }
 
 /// The fact of one event's text, if it is a meaningful one.
-pub fn fact(text: &[u8]) -> Option<Fact> {
-    let envelope: Envelope<'_> = serde_json::from_slice(text).ok()?;
-    let at_ms = envelope.timestamp as i64;
-    let data = envelope.data?.get();
-    match envelope.kind {
-        INCREMENTAL => incremental(at_ms, data),
-        META => page(at_ms, data),
-        CUSTOM => custom::fact(at_ms, data),
-        PLUGIN => plugin(at_ms, data),
-        _ => None,
+///
+/// The edge accepts by JSON's grammar, which allows what no typed reader takes (half a surrogate pair, a number beyond
+/// any double): such a text is read once more, [`mended`].
+pub fn fact(text: &[u8], head: &EventHead<'_>) -> Option<Fact> {
+    let text = std::str::from_utf8(text).ok()?;
+    read(text, head)
+        .or_else(|_| read(&mended(text), head))
+        .ok()
+        .flatten()
+}
+
+fn read(text: &str, head: &EventHead<'_>) -> serde_json::Result<Option<Fact>> {
+    let envelope: Envelope<'_> = serde_json::from_str(text)?;
+    let Some(data) = envelope.data.map(RawValue::get) else {
+        return Ok(None);
+    };
+    match head.kind {
+        EventKind::Incremental => incremental(head, data),
+        EventKind::Meta => page(head.timestamp_ms, data).map(Some),
+        EventKind::Custom => custom::fact(head.timestamp_ms, data).map(Some),
+        EventKind::Plugin => plugin(head.timestamp_ms, data),
+        _ => Ok(None),
     }
 }
 
-fn page(at_ms: i64, data: &str) -> Option<Fact> {
-    let meta: Meta<'_> = serde_json::from_str(data).ok()?;
+fn page(at_ms: i64, data: &str) -> serde_json::Result<Fact> {
+    let meta: Meta<'_> = serde_json::from_str(data)?;
     let mut fact = Fact::new(Kind::Page, at_ms);
     fact.url = bounded(&meta.href, TEXT_BYTES).to_owned();
     fact.x = meta.width as i32;
     fact.y = meta.height as i32;
-    Some(fact)
+    Ok(fact)
 }
 
-fn incremental(at_ms: i64, data: &str) -> Option<Fact> {
-    let data: Incremental = serde_json::from_str(data).ok()?;
-    let mut fact = match (data.source, data.interaction) {
-        (SOURCE_MOUSE_INTERACTION, Some(INTERACTION_CLICK)) => Fact::new(Kind::Click, at_ms),
+fn incremental(head: &EventHead<'_>, data: &str) -> serde_json::Result<Option<Fact>> {
+    let data: Incremental<'_> = serde_json::from_str(data)?;
+    let interaction = data.interaction.and_then(|number| small(number.get().as_bytes()));
+    let mut fact = match (head.source, interaction) {
+        (Some(SOURCE_MOUSE_INTERACTION), Some(INTERACTION_CLICK)) => {
+            Fact::new(Kind::Click, head.timestamp_ms)
+        }
         // What was typed stays out of the tables: it is in the recording, masked as the page asked.
-        (SOURCE_INPUT, _) => Fact::new(Kind::Input, at_ms),
-        _ => return None,
+        (Some(SOURCE_INPUT), _) => Fact::new(Kind::Input, head.timestamp_ms),
+        _ => return Ok(None),
     };
     fact.x = data.x.unwrap_or_default() as i32;
     fact.y = data.y.unwrap_or_default() as i32;
-    Some(fact)
+    Ok(Some(fact))
 }
 
 /// rrweb's own console plugin says what `hindsight.console` says.
-fn plugin(at_ms: i64, data: &str) -> Option<Fact> {
-    let plugin: Plugin<'_> = serde_json::from_str(data).ok()?;
-    if !plugin.plugin.starts_with("rrweb/console@") {
-        return None;
-    }
-    let payload: ConsolePayload = serde_json::from_str(plugin.payload?.get()).ok()?;
+fn plugin(at_ms: i64, data: &str) -> serde_json::Result<Option<Fact>> {
+    let plugin: Plugin<'_> = serde_json::from_str(data)?;
+    let (true, Some(payload)) = (plugin.plugin.starts_with("rrweb/console@"), plugin.payload) else {
+        return Ok(None);
+    };
+    let payload: ConsolePayload = serde_json::from_str(payload.get())?;
     let mut fact = Fact::new(Kind::Console, at_ms);
     fact.level = payload.level;
     fact.message = bounded(&payload.payload.join(" "), TEXT_BYTES).to_owned();
-    Some(fact)
+    Ok(Some(fact))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of(text: &str) -> Option<Fact> {
+        fact(text.as_bytes(), &EventHead::of(text.as_bytes())?)
+    }
+
     fn check(text: &str) -> Option<(Kind, i64, String)> {
-        fact(text.as_bytes()).map(|fact| (fact.kind, fact.at_ms, format!("{}{}", fact.url, fact.message)))
+        of(text).map(|fact| (fact.kind, fact.at_ms, format!("{}{}", fact.url, fact.message)))
     }
 
     #[test]
@@ -244,11 +256,43 @@ mod tests {
             Some((Kind::Page, 17, "https://a/b".into()))
         );
         let click =
-            fact(br#"{"type":3,"data":{"source":2,"type":2,"id":9,"x":4.6,"y":5},"timestamp":1}"#).unwrap();
+            of(r#"{"type":3,"data":{"source":2,"type":2,"id":9,"x":4.6,"y":5},"timestamp":1}"#).unwrap();
         assert_eq!((click.kind, click.x, click.y), (Kind::Click, 4, 5));
         assert_eq!(
             check(r#"{"type":3,"data":{"source":2,"type":5,"id":9},"timestamp":1}"#),
             None
+        );
+    }
+
+    #[test]
+    fn what_only_the_grammar_allows_is_read_all_the_same() {
+        let deep = format!("{}1{}", "[".repeat(1_000), "]".repeat(1_000));
+        for (text, expected) in [
+            (
+                r#"{"type":4,"data":{"href":"/\ud800x","width":1e999},"timestamp":17}"#,
+                "/\u{fffd}x",
+            ),
+            (r#"{"type":0.4e1,"data":{"href":"/a"},"timestamp":17.9}"#, "/a"),
+            (
+                &format!(r#"{{"type":4,"data":{{"href":"/d","deep":{deep}}},"timestamp":17}}"#),
+                "/d",
+            ),
+        ] {
+            assert_eq!(check(text), Some((Kind::Page, 17, expected.into())), "{text:.80}");
+        }
+        let click =
+            of(r#"{"type":3,"data":{"source":2,"type":2,"x":1e999,"y":-1e999},"timestamp":1e999}"#).unwrap();
+        assert_eq!(
+            (click.x, click.y, click.at_ms),
+            (i32::MAX, i32::MIN, 8_640_000_000_000_000)
+        );
+        let reference = format!(
+            r#"{{"type":5,"data":{{"tag":"hindsight.reference","payload":{{"type":"order","id":"O-3","screen":{deep},"title":"\udfff"}}}},"timestamp":1}}"#
+        );
+        let reference = of(&reference).unwrap();
+        assert_eq!(
+            (reference.name.as_str(), reference.text.as_str()),
+            ("order", "O-3")
         );
     }
 

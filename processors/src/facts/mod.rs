@@ -11,6 +11,7 @@ mod agent;
 mod body;
 mod custom;
 mod event;
+mod mended;
 
 pub use agent::{Agent, agent};
 pub use body::{Indexed, facts};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::{AppendHeaders, IntoResponse};
@@ -15,7 +14,8 @@ use utoipa::ToSchema;
 use super::Caller;
 use super::cookie::Signer;
 use crate::Reader;
-use crate::problem::ApiError;
+use crate::extract::Sent;
+use hindsight_schemas::problem::{Problem, Refusal};
 
 /// What a sign-in sends.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,21 +38,23 @@ pub(crate) struct Me {
 /// Signs in: sets the console's cookie.
 #[utoipa::path(post, path = "/v1/login", tag = "access", request_body = Login, responses(
     (status = 204, description = "the cookie is set"),
-    (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem)))]
+    (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn login(
     State(reader): State<Arc<Reader>>,
-    body: Result<Json<Login>, JsonRejection>,
-) -> Result<impl IntoResponse, ApiError> {
-    let Json(login) = body.map_err(|error| {
-        ApiError::new(
+    Sent(body): Sent,
+) -> Result<impl IntoResponse, Refusal> {
+    let login: Login = serde_json::from_slice(&body).map_err(|error| {
+        Refusal::new(
             Reason::MalformedRequest,
             format!("send {{\"token\": ...}}: {error}"),
+            "请发送 {\"token\": ...}",
         )
     })?;
     if !reader.access.admits(login.token.trim()) {
-        return Err(ApiError::new(
+        return Err(Refusal::new(
             Reason::UnknownKey,
             "this is not the admin token of credentials.json",
+            "这不是 credentials.json 中的 admin_token",
         ));
     }
     Ok((
@@ -71,7 +73,7 @@ pub(crate) async fn logout() -> impl IntoResponse {
 }
 
 /// Says who is signed in.
-#[utoipa::path(get, path = "/v1/me", tag = "access", responses((status = 200, body = Me), (status = 401, body = crate::problem::Problem)))]
+#[utoipa::path(get, path = "/v1/me", tag = "access", responses((status = 200, body = Me), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn me(caller: Caller) -> Json<Me> {
     Json(Me {
         user: "admin",

@@ -21,7 +21,7 @@ use hindsight_schemas::reason::Reason;
 use serde::Deserialize;
 
 use crate::Reader;
-use crate::problem::ApiError;
+use hindsight_schemas::problem::Refusal;
 
 use tickets::Tickets;
 
@@ -64,15 +64,16 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// The projects to search: the one that is named, if it is the caller's, or all of theirs.
-    pub(crate) fn projects(&self, named: Option<&str>) -> Result<Vec<ProjectId>, ApiError> {
+    pub(crate) fn projects(&self, named: Option<&str>) -> Result<Vec<ProjectId>, Refusal> {
         let Some(named) = named else {
             return Ok(self.projects.clone());
         };
         let found = self.projects.iter().find(|project| project.as_str() == named);
         found.map(|project| vec![project.clone()]).ok_or_else(|| {
-            ApiError::new(
+            Refusal::new(
                 Reason::Forbidden,
                 format!("project {named:?} is not one of yours"),
+                format!("项目 {named:?} 不在您的项目之中"),
             )
         })
     }
@@ -84,9 +85,9 @@ struct TicketParam {
 }
 
 impl FromRequestParts<Arc<Reader>> for Caller {
-    type Rejection = ApiError;
+    type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, reader: &Arc<Reader>) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, reader: &Arc<Reader>) -> Result<Self, Refusal> {
         let access = &reader.access;
         let bearer = parts
             .headers
@@ -109,9 +110,10 @@ impl FromRequestParts<Arc<Reader>> for Caller {
                 projects: access.projects.clone(),
             })
         } else {
-            Err(ApiError::new(
+            Err(Refusal::new(
                 Reason::UnknownKey,
                 "sign in with the admin token of credentials.json, or send it as Authorization: Bearer",
+                "请用 credentials.json 中的 admin_token 登录，或以 Authorization: Bearer 发送",
             ))
         }
     }

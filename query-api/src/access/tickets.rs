@@ -2,6 +2,7 @@
 //!
 //! Bound: [`MOST`] outstanding tickets; beyond that the oldest ends early.
 
+use hindsight_schemas::problem::Problem;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,7 +57,7 @@ pub(crate) struct Ticket {
 }
 
 /// Makes a ticket for one call that can't set headers.
-#[utoipa::path(post, path = "/v1/tickets", tag = "access", responses((status = 200, body = Ticket), (status = 401, body = crate::problem::Problem)))]
+#[utoipa::path(post, path = "/v1/tickets", tag = "access", responses((status = 200, body = Ticket), (status = 401, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn ticket(State(reader): State<Arc<Reader>>, _caller: Caller) -> Json<Ticket> {
     Json(Ticket {
         ticket: reader.access.tickets.issue(),

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query as Params, State};
+use axum::extract::State;
 use hindsight_engines::search::parse::parse;
 use hindsight_engines::search::{AuditSearch, Projects, SortOrder};
-use hindsight_schemas::reason::Reason;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,9 +13,10 @@ use super::view::AuditView;
 use super::with_moments;
 use crate::Reader;
 use crate::access::Caller;
+use crate::extract::Params;
 use crate::page::limit;
-use crate::problem::ApiError;
 use crate::time::micros;
+use hindsight_schemas::problem::{Problem, Refusal};
 
 /// What can be asked.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -52,16 +52,14 @@ pub(crate) struct AuditPage {
 
 /// The audit events of a query.
 #[utoipa::path(get, path = "/v1/audit", tag = "audit", params(Ask), responses(
-    (status = 200, body = AuditPage), (status = 400, body = crate::problem::Problem),
-    (status = 401, body = crate::problem::Problem), (status = 403, body = crate::problem::Problem)))]
+    (status = 200, body = AuditPage), (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Params(ask): Params<Ask>,
-) -> Result<Json<AuditPage>, ApiError> {
-    let query = parse(ask.q.as_deref().unwrap_or_default(), &reader.time_zone).map_err(|error| {
-        ApiError::new(Reason::QuerySyntax, error.message_en()).at(error.position, error.hint_en())
-    })?;
+) -> Result<Json<AuditPage>, Refusal> {
+    let query = parse(ask.q.as_deref().unwrap_or_default(), &reader.time_zone)?;
     let search = AuditSearch {
         projects: Projects::Only(caller.projects(ask.project.as_deref())?),
         from_us: ask.from.as_deref().map(|text| micros("from", text)).transpose()?,
@@ -87,13 +85,14 @@ pub(crate) async fn list(
     }))
 }
 
-fn sort(text: Option<&str>) -> Result<SortOrder, ApiError> {
+fn sort(text: Option<&str>) -> Result<SortOrder, Refusal> {
     match text {
         None | Some("-occurred_at") => Ok(SortOrder::NewestFirst),
         Some("occurred_at") => Ok(SortOrder::OldestFirst),
-        Some(other) => Err(ApiError::new(
-            Reason::BadParameter,
-            format!("sort={other:?}: sort by occurred_at or -occurred_at"),
+        Some(other) => Err(Refusal::parameter(
+            "sort",
+            format!("{other:?} is neither occurred_at nor -occurred_at"),
+            format!("{other:?} 不是 occurred_at 或 -occurred_at"),
         )),
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::view::{AuditView, Moment};
 use crate::Reader;
-use crate::problem::ApiError;
+use hindsight_schemas::problem::Refusal;
 
 #[derive(Deserialize)]
 struct Span {
@@ -32,7 +32,7 @@ struct Traced {
 const SLACK_MS: i64 = 60_000;
 
 /// The events of a page, each with its moment.
-pub(crate) async fn with_moments(reader: &Reader, hits: Vec<AuditHit>) -> Result<Vec<AuditView>, ApiError> {
+pub(crate) async fn with_moments(reader: &Reader, hits: Vec<AuditHit>) -> Result<Vec<AuditView>, Refusal> {
     let views = hits
         .into_iter()
         .map(AuditView::of)
@@ -89,7 +89,7 @@ fn moment(
     })
 }
 
-async fn spans(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(String, Uuid), Span>, ApiError> {
+async fn spans(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(String, Uuid), Span>, Refusal> {
     let sql = "SELECT project, session_id, started_at, last_at FROM hindsight.sessions \
                WHERE session_id IN {sessions:Array(UUID)}";
     let rows: Vec<Span> = query_rows(&*reader.analytics, Query::new(sql).param("sessions", sessions)).await?;
@@ -99,7 +99,7 @@ async fn spans(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(String, Uu
         .collect())
 }
 
-async fn traced(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(Uuid, String), Traced>, ApiError> {
+async fn traced(reader: &Reader, sessions: &[Uuid]) -> Result<HashMap<(Uuid, String), Traced>, Refusal> {
     if sessions.is_empty() {
         return Ok(HashMap::new());
     }

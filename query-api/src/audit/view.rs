@@ -4,12 +4,11 @@ use hindsight_engines::search::AuditHit;
 use hindsight_schemas::audit::AuditEvent;
 use hindsight_schemas::ids::SessionId;
 use hindsight_schemas::patch::Patch;
-use hindsight_schemas::reason::Reason;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::problem::ApiError;
+use hindsight_schemas::problem::Refusal;
 
 /// Where a replay shows an event.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -62,12 +61,10 @@ const ONLY_IN_ONE: &[&str] = &["before", "after", "request", "response"];
 
 impl AuditView {
     /// As kept.
-    pub(crate) fn of(hit: AuditHit) -> Result<Self, ApiError> {
+    pub(crate) fn of(hit: AuditHit) -> Result<Self, Refusal> {
         let event: Value = serde_json::from_str(&hit.source).map_err(|error| {
-            ApiError::new(
-                Reason::Internal,
-                format!("event {} can't be read: {error}", hit.id),
-            )
+            tracing::error!(%error, id = %hit.id, "audit event can't be read");
+            Refusal::internal("the audit event can't be read", "无法读取该审计事件")
         })?;
         let project = hit.project.to_string();
         Ok(Self {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query as Params, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -20,7 +20,8 @@ use utoipa::IntoParams;
 use super::replay;
 use crate::Reader;
 use crate::access::Caller;
-use crate::problem::ApiError;
+use crate::extract::{Params, Path};
+use hindsight_schemas::problem::{Problem, Refusal};
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,14 +41,14 @@ pub(crate) struct EventsParams {
 /// The events of a session.
 #[utoipa::path(get, path = "/v1/replays/{session_id}/events", tag = "replays", params(("session_id" = String, Path), EventsParams), responses(
     (status = 200, description = "JSON lines", content_type = "application/jsonl", body = String),
-    (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem),
-    (status = 403, body = crate::problem::Problem), (status = 404, body = crate::problem::Problem), (status = 422, body = crate::problem::Problem)))]
+    (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn events(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Path(session): Path<String>,
     Params(params): Params<EventsParams>,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refusal> {
     let (_, manifest) = replay(&reader, &caller, params.project.as_deref(), &session).await?;
     let window = Window {
         from_ms: params.from_ms,
@@ -63,7 +64,7 @@ pub(crate) async fn events(
     Ok(([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(logged)).into_response())
 }
 
-fn tabs(manifest: &Manifest, asked: Option<&str>, all: bool) -> Result<Vec<Tab>, ApiError> {
+fn tabs(manifest: &Manifest, asked: Option<&str>, all: bool) -> Result<Vec<Tab>, Refusal> {
     let names = || {
         manifest
             .tabs
@@ -75,15 +76,17 @@ fn tabs(manifest: &Manifest, asked: Option<&str>, all: bool) -> Result<Vec<Tab>,
     match (asked, manifest.tabs.as_slice()) {
         (Some(asked), tabs) => match tabs.iter().find(|tab| tab.tab.as_str() == asked) {
             Some(tab) => Ok(vec![tab.tab.clone()]),
-            None => Err(ApiError::new(
+            None => Err(Refusal::new(
                 Reason::NotFound,
                 format!("there is no tab {asked:?}; there are {}", names()),
+                format!("没有标签页 {asked:?}；现有 {}", names()),
             )),
         },
         (None, tabs) if all || tabs.len() == 1 => Ok(tabs.iter().map(|tab| tab.tab.clone()).collect()),
-        (None, _) => Err(ApiError::new(
-            Reason::BadParameter,
-            format!("say tab= one of {}", names()),
+        (None, _) => Err(Refusal::parameter(
+            "tab",
+            format!("say which of {}", names()),
+            format!("请指定其一：{}", names()),
         )),
     }
 }

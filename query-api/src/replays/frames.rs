@@ -3,40 +3,41 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, Query as Params, State};
+use axum::extract::State;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use hindsight_engines::segments::{Encoded, FrameId, FrameReader, ReadError};
-use hindsight_schemas::reason::Reason;
 
 use super::replay;
 use crate::Reader;
 use crate::access::Caller;
-use crate::problem::ApiError;
+use crate::extract::{Params, Path};
+use crate::found::not_found;
 use crate::sessions::ProjectParam;
+use hindsight_schemas::problem::{Problem, Refusal};
 
 /// One frame of a replay.
 #[utoipa::path(get, path = "/v1/replays/{session_id}/frames/{frame}", tag = "replays",
     params(("session_id" = String, Path), ("frame" = String, Path), ProjectParam), responses(
     (status = 200, description = "JSON lines", content_type = "application/jsonl", body = String),
-    (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem),
-    (status = 403, body = crate::problem::Problem), (status = 404, body = crate::problem::Problem), (status = 422, body = crate::problem::Problem)))]
+    (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn frame(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Path((session, name)): Path<(String, String)>,
     Params(params): Params<ProjectParam>,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refusal> {
     let (_, manifest) = replay(&reader, &caller, params.project.as_deref(), &session).await?;
     let id: FrameId = name
         .parse()
-        .map_err(|error| ApiError::new(Reason::BadParameter, format!("{error}")))?;
+        .map_err(|error| Refusal::parameter("frame", error, "不是帧编号"))?;
     let found = manifest
         .frame(id)
         .cloned()
-        .ok_or_else(|| ApiError::not_found("frame", &name))?;
+        .ok_or_else(|| not_found("frame", "帧", &name))?;
     let mut frames = FrameReader::new(reader.replays.segments().clone(), manifest);
     let (encoding, body) = if accepts(&headers, "zstd") {
         match frames.encoded(&found, false).await.map_err(unreadable)? {
@@ -74,10 +75,7 @@ fn accepts(headers: &HeaderMap, coding: &str) -> bool {
     })
 }
 
-fn unreadable(error: ReadError) -> ApiError {
+fn unreadable(error: ReadError) -> Refusal {
     tracing::error!(%error, "frame can't be read");
-    ApiError::new(
-        Reason::Internal,
-        "the frame can't be read; the server's log says why",
-    )
+    Refusal::internal("the frame can't be read", "无法读取该帧")
 }

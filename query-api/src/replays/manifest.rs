@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as Params, State};
+use axum::extract::State;
 use hindsight_engines::segments::{Manifest, ManifestFrame};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,8 +11,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::replay;
 use crate::Reader;
 use crate::access::Caller;
-use crate::problem::ApiError;
+use crate::extract::{Params, Path};
 use crate::sessions::SessionFacts;
+use hindsight_schemas::problem::{Problem, Refusal};
 
 /// The major version of rrweb whose player shows what is kept.
 const PLAYER_VERSION: &str = "2";
@@ -98,14 +99,14 @@ pub(crate) struct ManifestView {
 
 /// The manifest of a session's replay.
 #[utoipa::path(get, path = "/v1/replays/{session_id}", tag = "replays", params(("session_id" = String, Path), WindowParams), responses(
-    (status = 200, body = ManifestView), (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem),
-    (status = 403, body = crate::problem::Problem), (status = 404, body = crate::problem::Problem), (status = 422, body = crate::problem::Problem)))]
+    (status = 200, body = ManifestView), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn manifest(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Path(session): Path<String>,
     Params(window): Params<WindowParams>,
-) -> Result<Json<ManifestView>, ApiError> {
+) -> Result<Json<ManifestView>, Refusal> {
     let (facts, manifest) = replay(&reader, &caller, window.project.as_deref(), &session).await?;
     Ok(Json(view(facts, &manifest, &window)))
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as Params, State};
+use axum::extract::State;
 use hindsight_engines::analytics::{Query, query_rows};
 use hindsight_schemas::ids::ProjectId;
 use hindsight_schemas::row_binary::Millis;
@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 use crate::Reader;
 use crate::access::Caller;
 use crate::audit::AuditView;
-use crate::problem::ApiError;
+use crate::extract::{Params, Path};
+use crate::found::not_found;
 use crate::sessions::{ProjectParam, find, session_id};
+use hindsight_schemas::problem::{Problem, Refusal};
 
 const MOST: usize = 10_000;
 
@@ -112,20 +114,20 @@ impl EventRow {
 
 /// The markers of a session.
 #[utoipa::path(get, path = "/v1/replays/{session_id}/markers", tag = "replays", params(("session_id" = String, Path), ProjectParam), responses(
-    (status = 200, body = Markers), (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem),
-    (status = 403, body = crate::problem::Problem), (status = 404, body = crate::problem::Problem), (status = 422, body = crate::problem::Problem)))]
+    (status = 200, body = Markers), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn markers(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Path(session): Path<String>,
     Params(params): Params<ProjectParam>,
-) -> Result<Json<Markers>, ApiError> {
+) -> Result<Json<Markers>, Refusal> {
     let id = session_id(&session)?;
     let facts = find(&reader, &caller.projects(params.project.as_deref())?, id).await?;
     let project: ProjectId = facts
         .project
         .parse()
-        .map_err(|_| ApiError::not_found("session", id))?;
+        .map_err(|_| not_found("session", "会话", id))?;
     let sql = format!(
         "SELECT kind, at, tab, seq, `index`, url, title, selector, text, level, message, method, status, name \
          FROM hindsight.events WHERE project = {{project:String}} AND session_id = {{session:UUID}} \

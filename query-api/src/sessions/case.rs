@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as Params, State};
+use axum::extract::State;
 use hindsight_engines::analytics::{Query, query_rows};
 use hindsight_schemas::ids::ProjectId;
 use serde::Serialize;
@@ -16,7 +16,9 @@ use super::{ProjectParam, SessionFacts, project_names};
 use crate::Reader;
 use crate::access::Caller;
 use crate::audit::{AuditView, with_moments};
-use crate::problem::ApiError;
+use crate::extract::{Params, Path};
+use crate::found::not_found;
+use hindsight_schemas::problem::{Problem, Refusal};
 
 const MOST: usize = 1000;
 
@@ -44,14 +46,14 @@ pub(crate) struct Case {
 /// The case of a business id.
 #[utoipa::path(get, path = "/v1/references/{type}/{id}", tag = "replays",
     params(("type" = String, Path), ("id" = String, Path), ProjectParam), responses(
-    (status = 200, body = Case), (status = 401, body = crate::problem::Problem),
-    (status = 403, body = crate::problem::Problem), (status = 404, body = crate::problem::Problem)))]
+    (status = 200, body = Case), (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn case(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Path((kind, id)): Path<(String, String)>,
     Params(params): Params<ProjectParam>,
-) -> Result<Json<Case>, ApiError> {
+) -> Result<Json<Case>, Refusal> {
     let projects = caller.projects(params.project.as_deref())?;
     let (mut hits, mut more) = (Vec::new(), false);
     for project in &projects {
@@ -63,7 +65,7 @@ pub(crate) async fn case(
     let audit = with_moments(&reader, hits).await?;
     let sessions = sessions(&reader, &projects, &kind, &id, &audit).await?;
     if sessions.is_empty() && audit.is_empty() {
-        return Err(ApiError::not_found("reference", format!("{kind}:{id}")));
+        return Err(not_found("reference", "业务编号", format!("{kind}:{id}")));
     }
     more |= sessions.len() == MOST;
     Ok(Json(Case {
@@ -81,7 +83,7 @@ async fn sessions(
     kind: &str,
     id: &str,
     audit: &[AuditView],
-) -> Result<Vec<SessionFacts>, ApiError> {
+) -> Result<Vec<SessionFacts>, Refusal> {
     let told: Vec<uuid::Uuid> = audit
         .iter()
         .filter_map(AuditView::session)

@@ -5,11 +5,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query as Params, State};
+use axum::extract::State;
 use hindsight_engines::analytics::{Param, Query, query_rows};
 use hindsight_engines::search::{Projects, SessionSearch};
 use hindsight_schemas::ids::ProjectId;
-use hindsight_schemas::reason::Reason;
 use hindsight_schemas::row_binary::Millis;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -19,9 +18,10 @@ use super::facts::COLUMNS;
 use super::{SessionFacts, project_names};
 use crate::Reader;
 use crate::access::Caller;
+use crate::extract::Params;
 use crate::page::{Cursor, Page, limit};
-use crate::problem::ApiError;
 use crate::time::millis;
+use hindsight_schemas::problem::{Problem, Refusal};
 
 /// Sessions found by words at most; a narrower question finds the rest.
 const MAX_FOUND_BY_WORDS: usize = 1000;
@@ -72,13 +72,15 @@ struct Sort {
 }
 
 impl Sort {
-    fn of(text: Option<&str>) -> Result<Self, ApiError> {
+    fn of(text: Option<&str>) -> Result<Self, Refusal> {
         let text = text.unwrap_or("-started_at");
         let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
         let column = SORTS.iter().find(|column| **column == name).ok_or_else(|| {
-            ApiError::new(
-                Reason::BadParameter,
-                format!("sort={text:?}: sort by {}", SORTS.join(", ")),
+            let known = SORTS.join(", ");
+            Refusal::parameter(
+                "sort",
+                format!("{text:?} is not one of {known}"),
+                format!("{text:?} 不是以下之一：{known}"),
             )
         })?;
         Ok(Self { column, descending })
@@ -118,18 +120,19 @@ impl Conditions {
     }
 }
 
-fn listed(name: &str, text: &str, known: &[&str]) -> Result<Vec<String>, ApiError> {
+fn listed(name: &str, text: &str, known: &[&str]) -> Result<Vec<String>, Refusal> {
     let words: Vec<String> = text.split(',').map(|word| word.trim().to_owned()).collect();
     match words.iter().find(|word| !known.contains(&word.as_str())) {
         None => Ok(words),
-        Some(word) => Err(ApiError::new(
-            Reason::BadParameter,
-            format!("{name}={word:?} is not one of {}", known.join(", ")),
+        Some(word) => Err(Refusal::parameter(
+            name,
+            format!("{word:?} is not one of {}", known.join(", ")),
+            format!("{word:?} 不是以下之一：{}", known.join(", ")),
         )),
     }
 }
 
-fn conditions(filter: &Filter, projects: &[ProjectId]) -> Result<Conditions, ApiError> {
+fn conditions(filter: &Filter, projects: &[ProjectId]) -> Result<Conditions, Refusal> {
     let mut all = Conditions {
         texts: Vec::new(),
         params: Vec::new(),
@@ -162,9 +165,10 @@ fn conditions(filter: &Filter, projects: &[ProjectId]) -> Result<Conditions, Api
     }
     if let Some(reference) = &filter.reference {
         let (kind, id) = reference.split_once(':').ok_or_else(|| {
-            ApiError::new(
-                Reason::BadParameter,
-                format!("reference={reference:?} is not type:id"),
+            Refusal::parameter(
+                "reference",
+                format!("{reference:?} is not type:id"),
+                format!("{reference:?} 不是 类型:编号"),
             )
         })?;
         all.add(
@@ -204,7 +208,7 @@ fn conditions(filter: &Filter, projects: &[ProjectId]) -> Result<Conditions, Api
     Ok(all)
 }
 
-async fn found_by_words(reader: &Reader, words: &str, projects: &[ProjectId]) -> Result<Vec<Uuid>, ApiError> {
+async fn found_by_words(reader: &Reader, words: &str, projects: &[ProjectId]) -> Result<Vec<Uuid>, Refusal> {
     let search = SessionSearch {
         text: words.to_owned(),
         reference: None,
@@ -219,13 +223,13 @@ async fn found_by_words(reader: &Reader, words: &str, projects: &[ProjectId]) ->
 
 /// The sessions of a filter, a page at a time.
 #[utoipa::path(get, path = "/v1/sessions", tag = "replays", params(Filter), responses(
-    (status = 200, body = Page<SessionFacts>), (status = 400, body = crate::problem::Problem),
-    (status = 401, body = crate::problem::Problem), (status = 403, body = crate::problem::Problem)))]
+    (status = 200, body = Page<SessionFacts>), (status = 400, body = Problem, content_type = "application/problem+json"),
+    (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn list(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Params(filter): Params<Filter>,
-) -> Result<Json<Page<SessionFacts>>, ApiError> {
+) -> Result<Json<Page<SessionFacts>>, Refusal> {
     let projects = caller.projects(filter.project.as_deref())?;
     let limit = limit(filter.limit)?;
     let sort = Sort::of(filter.sort.as_deref())?;

@@ -7,7 +7,7 @@ pub(crate) mod list;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query as Params, State};
+use axum::extract::State;
 use hindsight_engines::analytics::{Query, query_rows};
 use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::reason::Reason;
@@ -18,7 +18,9 @@ pub(crate) use facts::SessionFacts;
 
 use crate::Reader;
 use crate::access::Caller;
-use crate::problem::ApiError;
+use crate::extract::{Params, Path};
+use crate::found::{ambiguous, not_found};
+use hindsight_schemas::problem::{Problem, Refusal};
 
 /// `project=`: which of the caller's projects; without it all are searched.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -28,9 +30,14 @@ pub(crate) struct ProjectParam {
 }
 
 /// A session id from a path.
-pub(crate) fn session_id(text: &str) -> Result<SessionId, ApiError> {
-    text.parse()
-        .map_err(|error| ApiError::new(Reason::NotSessionId, format!("{error}")))
+pub(crate) fn session_id(text: &str) -> Result<SessionId, Refusal> {
+    text.parse().map_err(|error| {
+        Refusal::new(
+            Reason::NotSessionId,
+            format!("session_id: {error}"),
+            "session_id 必须是 UUIDv7",
+        )
+    })
 }
 
 /// The facts of one session, from the one project that has it.
@@ -38,7 +45,7 @@ pub(crate) async fn find(
     reader: &Reader,
     projects: &[ProjectId],
     session: SessionId,
-) -> Result<SessionFacts, ApiError> {
+) -> Result<SessionFacts, Refusal> {
     let sql = format!(
         "SELECT {} FROM hindsight.sessions WHERE session_id = {{session:UUID}} AND project IN {{projects:Array(String)}}",
         facts::COLUMNS
@@ -48,14 +55,11 @@ pub(crate) async fn find(
         .param("projects", project_names(projects).as_slice());
     let mut found: Vec<SessionFacts> = query_rows(&*reader.analytics, query).await?;
     match found.len() {
-        0 => Err(ApiError::not_found("session", session)),
+        0 => Err(not_found("session", "会话", session)),
         1 => Ok(found.remove(0)),
         _ => {
             let names: Vec<&str> = found.iter().map(|facts| facts.project.as_str()).collect();
-            Err(ApiError::new(
-                Reason::Ambiguous,
-                format!("say project= one of {}", names.join(", ")),
-            ))
+            Err(ambiguous(&names))
         }
     }
 }
@@ -66,14 +70,14 @@ pub(crate) fn project_names(projects: &[ProjectId]) -> Vec<String> {
 
 /// One session.
 #[utoipa::path(get, path = "/v1/sessions/{session_id}", tag = "replays", params(("session_id" = String, Path), ProjectParam), responses(
-    (status = 200, body = SessionFacts), (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem),
-    (status = 403, body = crate::problem::Problem), (status = 404, body = crate::problem::Problem), (status = 422, body = crate::problem::Problem)))]
+    (status = 200, body = SessionFacts), (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"),
+    (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn one(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Path(id): Path<String>,
     Params(params): Params<ProjectParam>,
-) -> Result<Json<SessionFacts>, ApiError> {
+) -> Result<Json<SessionFacts>, Refusal> {
     let projects = caller.projects(params.project.as_deref())?;
     find(&reader, &projects, session_id(&id)?).await.map(Json)
 }

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Query as Params, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
@@ -20,7 +19,8 @@ use super::guard::STATEMENT_BYTES;
 use super::run::{Ask, run};
 use super::statement::bound;
 use crate::Reader;
-use crate::problem::ApiError;
+use crate::extract::Sent;
+use hindsight_schemas::problem::Refusal;
 
 /// The format of ClickHouse where nothing is said.
 const DEFAULT_FORMAT: &str = "TabSeparated";
@@ -41,8 +41,12 @@ async fn answer(
     State(reader): State<Arc<Reader>>,
     Params(params): Params<Vec<(String, String)>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Sent, Refusal>,
 ) -> Response {
+    let body = match body {
+        Ok(Sent(body)) => body,
+        Err(refusal) => return refused(&refusal),
+    };
     let value = |wanted: &str| {
         params
             .iter()
@@ -101,7 +105,7 @@ fn password(headers: &HeaderMap, parameter: Option<&str>) -> Option<String> {
         .or_else(|| parameter.map(str::to_owned))
 }
 
-fn refused(error: &ApiError) -> Response {
+fn refused(error: &Refusal) -> Response {
     let status = StatusCode::from_u16(error.reason().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let code = if error.reason() == Reason::SqlRefused {
         ACCESS_DENIED

@@ -19,6 +19,8 @@ use sqlparser::dialect::ClickHouseDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
+pub use super::refused::Refused;
+
 use super::functions::{function_allowed, table_function_allowed};
 
 /// The longest statement.
@@ -58,35 +60,6 @@ pub const FORMATS: &[&str] = &[
     "Null",
 ];
 
-/// Why a statement is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// Over [`STATEMENT_BYTES`].
-    #[error("statement of {0} bytes is over the limit of {STATEMENT_BYTES}")]
-    TooLong(usize),
-    /// Not one SELECT.
-    #[error("{0}; send one SELECT")]
-    NotOneSelect(&'static str),
-    /// The parser's words.
-    #[error("statement can't be read: {0}")]
-    Syntax(String),
-    /// A table outside the list.
-    #[error("table {0} is not for people; there are {tables}", tables = TABLES.join(", "))]
-    Table(String),
-    /// A function outside the list.
-    #[error("function {0} is not allowed here")]
-    Function(String),
-    /// A table function outside the list.
-    #[error("table function {0} is not allowed here; there are numbers, generate_series and values")]
-    TableFunction(String),
-    /// A part of SELECT that is not served.
-    #[error("{0} is not allowed here")]
-    Clause(&'static str),
-    /// A format outside the list.
-    #[error("format {0} is not served; there are {formats}", formats = FORMATS.join(", "))]
-    Format(String),
-}
-
 /// A statement that may be sent to the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted {
@@ -107,12 +80,11 @@ pub fn admit(text: &str, projects: &[ProjectId]) -> Result<Admitted, Refused> {
         .parse_statements()
         .map_err(|error| Refused::Syntax(error.to_string()))?;
     let statement = match statements.len() {
-        0 => return Err(Refused::NotOneSelect("there is no statement")),
         1 => statements.remove(0),
-        _ => return Err(Refused::NotOneSelect("there are several statements")),
+        _ => return Err(Refused::NotOneSelect),
     };
     let Statement::Query(mut query) = statement else {
-        return Err(Refused::NotOneSelect("the statement is no SELECT"));
+        return Err(Refused::NotOneSelect);
     };
     let mut guard = Guard {
         projects,
@@ -373,7 +345,7 @@ fn body_is_select(body: &SetExpr) -> Result<(), Refused> {
         SetExpr::SetOperation { left, right, .. } => {
             body_is_select(left).and_then(|()| body_is_select(right))
         }
-        _ => Err(Refused::NotOneSelect("the statement is no SELECT")),
+        _ => Err(Refused::NotOneSelect),
     }
 }
 

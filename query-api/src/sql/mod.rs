@@ -4,6 +4,7 @@ mod door;
 mod functions;
 pub mod guard;
 mod limits;
+mod refused;
 mod run;
 pub(crate) mod statement;
 

@@ -8,23 +8,12 @@ use hindsight_engines::analytics::{Param, Query, QueryError};
 use hindsight_schemas::ids::ProjectId;
 use hindsight_schemas::reason::Reason;
 
-use super::guard::{Refused, admit};
+use super::guard::admit;
 use crate::Reader;
-use crate::problem::ApiError;
+use hindsight_schemas::problem::Refusal;
 
 /// Codes by which ClickHouse says that a limit was reached.
 const LIMIT_CODES: &[i32] = &[158, 159, 160, 241, 307, 396];
-
-impl From<Refused> for ApiError {
-    fn from(refused: Refused) -> Self {
-        let reason = match &refused {
-            Refused::TooLong(_) => Reason::SqlLimit,
-            Refused::Syntax(_) => Reason::SqlError,
-            _ => Reason::SqlRefused,
-        };
-        Self::new(reason, refused.to_string())
-    }
-}
 
 /// What a caller sent.
 pub(super) struct Ask {
@@ -36,7 +25,7 @@ pub(super) struct Ask {
 }
 
 /// The result of a statement, limited to these projects.
-pub(super) async fn run(reader: &Reader, projects: &[ProjectId], ask: Ask) -> Result<Response, ApiError> {
+pub(super) async fn run(reader: &Reader, projects: &[ProjectId], ask: Ask) -> Result<Response, Refusal> {
     let admitted = admit(&ask.text, projects)?;
     let format = admitted.format.unwrap_or(ask.format);
     let query = reader
@@ -51,7 +40,7 @@ pub(super) async fn run(reader: &Reader, projects: &[ProjectId], ask: Ask) -> Re
         .clone()
         .acquire_owned()
         .await
-        .map_err(|_| ApiError::new(Reason::Draining, "shutting down"))?;
+        .map_err(|_| Refusal::plain(Reason::Draining))?;
     // A statement runs as long as its result is read: the slot goes with the body.
     let body = reader
         .analytics
@@ -74,12 +63,14 @@ pub(super) async fn run(reader: &Reader, projects: &[ProjectId], ask: Ask) -> Re
         .into_response())
 }
 
-fn failed(error: QueryError) -> ApiError {
+fn failed(error: QueryError) -> Refusal {
     match error {
         QueryError::Engine { code, message } if LIMIT_CODES.contains(&code) => {
-            ApiError::new(Reason::SqlLimit, message)
+            Refusal::new(Reason::SqlLimit, message.as_str(), message.as_str())
         }
-        QueryError::Engine { message, .. } => ApiError::new(Reason::SqlError, message),
+        QueryError::Engine { message, .. } => {
+            Refusal::new(Reason::SqlError, message.as_str(), message.as_str())
+        }
         other => other.into(),
     }
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{Query as Params, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
 use axum::response::Response;
@@ -12,31 +11,38 @@ use hindsight_schemas::reason::Reason;
 use super::run::{Ask, accepted_format, run};
 use crate::Reader;
 use crate::access::Caller;
-use crate::problem::ApiError;
+use crate::extract::{Params, Sent};
+use hindsight_schemas::problem::{Problem, Refusal};
 
 /// Runs one SELECT over the tables for people.
 #[utoipa::path(post, path = "/v1/sql", tag = "analytics", request_body(content = String, content_type = "text/plain"),
     params(("project" = Option<String>, Query, description = "one of the caller's projects")), responses(
     (status = 200, description = "the result in the format asked for", content_type = "application/json"),
-    (status = 400, body = crate::problem::Problem), (status = 401, body = crate::problem::Problem), (status = 403, body = crate::problem::Problem),
-    (status = 406, body = crate::problem::Problem), (status = 413, body = crate::problem::Problem), (status = 503, body = crate::problem::Problem)))]
+    (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"), (status = 403, body = Problem, content_type = "application/problem+json"),
+    (status = 406, body = Problem, content_type = "application/problem+json"), (status = 413, body = Problem, content_type = "application/problem+json"), (status = 503, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn statement(
     State(reader): State<Arc<Reader>>,
     caller: Caller,
     Params(params): Params<Vec<(String, String)>>,
     headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, ApiError> {
-    let text = String::from_utf8(body.to_vec())
-        .map_err(|_| ApiError::new(Reason::NotUtf8, "send the statement as UTF-8 text"))?;
+    Sent(body): Sent,
+) -> Result<Response, Refusal> {
+    let text = String::from_utf8(body.to_vec()).map_err(|_| {
+        Refusal::new(
+            Reason::NotUtf8,
+            "send the statement as UTF-8 text",
+            "请以 UTF-8 发送语句",
+        )
+    })?;
     let accept = headers
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("*/*");
     let format = accepted_format(accept).ok_or_else(|| {
-        ApiError::new(
+        Refusal::new(
             Reason::NotAcceptable,
             "accept JSON, CSV, TSV, Parquet or Arrow, or end the text with FORMAT",
+            "请接受 JSON、CSV、TSV、Parquet 或 Arrow，或在语句末尾写 FORMAT",
         )
     })?;
     let project = params

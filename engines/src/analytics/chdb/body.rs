@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use tokio::sync::mpsc;
 
-use super::library::EngineError;
+use super::error::EngineError;
 use super::native_blocks;
 
 const CHUNKS: usize = 4;

@@ -13,8 +13,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
+use super::error::EngineError;
 use super::facade::{Facade, FacadeOptions};
-use super::library::{Engine, EngineError, EngineOptions};
+use super::library::Engine;
+use super::options::EngineOptions;
 use super::repair::repair;
 
 /// The one user of the façade.

@@ -21,7 +21,8 @@ use uuid::Uuid;
 
 use super::access::Account;
 use super::body;
-use super::library::{Engine, EngineError};
+use super::error::EngineError;
+use super::library::Engine;
 use super::request::{Ask, MAX_FORM_BYTES, quoted, text};
 use super::statement::begins_insert;
 use super::worker::{Head, Output, Piece, work};

@@ -6,10 +6,13 @@
 #![allow(unsafe_code)] // This is the one file that calls C.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+
+use super::error::EngineError;
+use super::options::EngineOptions;
 
 /// What the C API calls `chdb_connection`, `chdb_result *`, `chdb_insert_stream`.
 type Handle = *mut c_void;
@@ -87,56 +90,12 @@ struct RawAnalysis {
     query_class: u32,
 }
 
-/// An error of the engine, with ClickHouse's code.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct EngineError {
-    /// ClickHouse's error code; 1002 where the text has none.
-    pub code: i32,
-    /// The text, `Code: 60. DB::Exception: ...`.
-    pub message: String,
-}
-
-impl EngineError {
-    /// One of our own in ClickHouse's form.
-    pub(super) fn new(code: i32, name: &str, text: impl std::fmt::Display) -> Self {
-        Self {
-            code,
-            message: format!("Code: {code}. DB::Exception: {text}. ({name})"),
-        }
-    }
-
-    fn of(message: String) -> Self {
-        let digits = message
-            .split("Code: ")
-            .nth(1)
-            .and_then(|rest| rest.split('.').next());
-        Self {
-            code: digits.and_then(|digits| digits.parse().ok()).unwrap_or(1002),
-            message,
-        }
-    }
-}
-
-/// How the engine is opened.
-#[derive(Debug, Clone)]
-pub struct EngineOptions {
-    /// `libchdb.so`.
-    pub library: PathBuf,
-    /// The data directory, which the engine locks.
-    pub data_dir: PathBuf,
-    /// Server settings file (caches, pools), or none.
-    pub config_file: Option<PathBuf>,
-    /// `max_server_memory_usage`: above it a query fails with 241 and the process lives.
-    pub memory_bytes: u64,
-}
-
 /// The loaded and opened engine; cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     api: Arc<Api>,
     arguments: Arc<[CString]>,
-    /// The engine lives as long as any connection does: this one keeps it.
+    /// The engine lives as long as a connection does: this one keeps it.
     _open: Arc<Connection>,
 }
 
@@ -159,7 +118,7 @@ impl Engine {
             )));
         }
         let api = Arc::new(api);
-        let arguments = arguments(options)?;
+        let arguments = options.arguments()?;
         let open = Connection::open(api.clone(), &arguments)?;
         Ok(Self {
             api,
@@ -172,22 +131,6 @@ impl Engine {
     pub fn connect(&self) -> Result<Connection, EngineError> {
         Connection::open(self.api.clone(), &self.arguments)
     }
-}
-
-fn arguments(options: &EngineOptions) -> Result<Vec<CString>, EngineError> {
-    let mut texts = vec![
-        "clickhouse".to_owned(),
-        format!("--path={}", options.data_dir.display()),
-        format!("--max_server_memory_usage={}", options.memory_bytes),
-    ];
-    texts.extend(
-        options
-            .config_file
-            .iter()
-            .map(|file| format!("--config-file={}", file.display())),
-    );
-    let texts = texts.into_iter().map(CString::new).collect::<Result<_, _>>();
-    texts.map_err(|_| EngineError::of("a path holds a NUL byte".into()))
 }
 
 /// What a statement is.

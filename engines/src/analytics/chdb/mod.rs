@@ -12,9 +12,11 @@
 mod access;
 mod body;
 mod child;
+mod error;
 mod facade;
 mod library;
 mod native_blocks;
+mod options;
 mod repair;
 mod request;
 mod statement;
@@ -22,7 +24,9 @@ mod supervisor;
 mod worker;
 
 pub use child::{ChildError, ChildOptions, PASSWORD_VARIABLE, USER, run_child};
+pub use error::EngineError;
 pub use facade::{Facade, FacadeOptions};
-pub use library::{Engine, EngineError, EngineOptions};
+pub use library::Engine;
+pub use options::EngineOptions;
 pub use repair::repair;
 pub use supervisor::{ChildCommand, Health, Supervisor, SupervisorError, SupervisorOptions};

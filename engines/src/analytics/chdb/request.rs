@@ -6,7 +6,7 @@
 use axum::extract::{FromRequest, Multipart, Query, Request};
 use axum::http::{HeaderMap, Method, header, request::Parts};
 
-use super::library::EngineError;
+use super::error::EngineError;
 
 /// The longest `multipart/form-data` body: a statement and its parameters.
 pub(super) const MAX_FORM_BYTES: usize = 64 << 20;

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::{self, Chunks};
-use super::library::{Connection, Engine, EngineError, Summary};
+use super::error::EngineError;
+use super::library::{Connection, Engine, Summary};
 use super::native_blocks;
 use super::request::Ask;
 use super::statement::{InsertHead, format_clause, insert_head};

@@ -15,95 +15,34 @@
 //! A failure keeps or repeats the range; only [`Input::Committed`] with `Fenced` drops the lane.
 //! Bound: at most one range written, one prepared, and a queue of one cut and one poll.
 
+mod commit;
 mod cut;
 mod effect;
+mod look;
 mod open;
 mod retry;
+mod settings;
+mod stop;
 mod write;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use hindsight_engines::log::{ConsumerError, StoredRecord};
-use hindsight_schemas::ids::{LogId, Offset, Partition};
+use hindsight_engines::log::StoredRecord;
+use hindsight_schemas::ids::Offset;
 use hindsight_schemas::reason::Reason;
 
 pub use effect::{Alarm, Effect, Input, LaneError, LaneState};
 pub use open::Opened;
 pub use retry::{Backoff, PoisonLimit};
+pub use settings::{Guards, LaneSettings, LaneSpec};
 
 use super::clock::Moment;
 use super::intent::Intent;
-use super::materializer::{CutLimits, PrepareError, Prepared, Progress};
+use super::materializer::{PrepareError, Prepared, Progress};
 use super::range::RangeName;
 use cut::{Cut, Queue, weight};
 use retry::PoisonMeter;
 use write::{Current, Next};
-
-/// The lane's safeguards, each of which a test removes to see that it is needed. Always all on elsewhere.
-#[doc(hidden)]
-#[derive(Debug, Clone, Copy)]
-pub struct Guards {
-    /// Win the intent before writing.
-    pub intent: bool,
-    /// Settle what nobody knows instead of writing again.
-    pub settle: bool,
-    /// Write nothing past the lease.
-    pub lease: bool,
-}
-
-impl Default for Guards {
-    fn default() -> Self {
-        Self {
-            intent: true,
-            settle: true,
-            lease: true,
-        }
-    }
-}
-
-/// What can be set.
-#[derive(Debug, Clone, Copy)]
-pub struct LaneSettings {
-    /// Without a next range for so long, what is done is committed (default 50 ms).
-    pub tick: Duration,
-    /// Pauses between attempts.
-    pub backoff: Backoff,
-    /// How much poison stops the lane.
-    pub poison: PoisonLimit,
-    #[doc(hidden)]
-    pub guards: Guards,
-}
-
-impl Default for LaneSettings {
-    fn default() -> Self {
-        Self {
-            tick: Duration::from_millis(50),
-            backoff: Backoff::default(),
-            poison: PoisonLimit::default(),
-            guards: Guards::default(),
-        }
-    }
-}
-
-/// What a lane is of.
-#[derive(Clone)]
-pub struct LaneSpec {
-    /// The partition.
-    pub partition: Partition,
-    /// The log.
-    pub log_id: LogId,
-    /// The generation of the view.
-    pub view_generation: u32,
-    /// The materializer's version.
-    pub version: u32,
-    /// Whether ranges of another version are made so by this one.
-    pub repeats: Arc<dyn Fn(u32) -> bool + Send + Sync>,
-    /// When ranges are cut.
-    pub limits: CutLimits,
-    /// The rest.
-    pub settings: LaneSettings,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -213,90 +152,9 @@ impl<B> Lane<B> {
         std::mem::take(&mut self.effects)
     }
 
-    /// The commit that this lane needs now. It is asked again, and answers the same, until the runtime gave
-    /// [`Input::Committed`].
-    pub fn wanted_commit(&mut self, now: Moment) -> Option<Intent> {
-        if matches!(
-            self.phase,
-            Phase::Opening | Phase::Stopped { .. } | Phase::Dropped
-        ) {
-            return None;
-        }
-        if self.outstanding.is_none() && self.current.is_none() {
-            self.outstanding = self.next_intent().or_else(|| self.final_commit(now));
-        }
-        let leaving = self.phase == Phase::Leaving;
-        self.outstanding
-            .filter(|intent| !(leaving && intent.pending.is_some()))
-    }
-
-    /// Whether reading on would only fill memory: the runtime pauses the partition.
-    pub fn is_full(&self) -> bool {
-        let limits = &self.spec.limits;
-        let reading = self.phase == Phase::Running && self.stopping.is_none();
-        !reading || (self.repeat.is_none() && self.queue.is_full(limits))
-    }
-
-    /// Whether it reads a pending range again: it is let finish even when memory is short.
-    pub fn is_repeating(&self) -> bool {
-        self.phase == Phase::Running && self.repeat.is_some()
-    }
-
-    /// Whether nothing is in flight any more that the next owner would have to wait for.
-    pub fn is_quiet(&self, now: Moment) -> bool {
-        match (&self.current, self.phase) {
-            (_, Phase::Dropped) => true,
-            (Some(current), _) => current.is_resting(now),
-            (None, Phase::Leaving) => !self.is_final_due(),
-            (None, _) => true,
-        }
-    }
-
-    /// Whether something waits that needs a tick soon.
-    pub fn has_work(&self) -> bool {
-        !self.queue.is_empty() || self.ahead.is_some() || self.current.is_some() || self.is_final_due()
-    }
-
-    /// Bytes that it holds: records that wait or are being converted, and what they became.
-    pub fn held_bytes(&self) -> usize {
-        let ahead = self.ahead.as_ref().map_or(0, |ahead| ahead.range.held);
-        let current = self.current.as_ref().map_or(0, |current| current.range.held);
-        self.queue.bytes() + ahead + current
-    }
-
     /// From now on small ranges wait so long before they are cut.
     pub fn set_cut_age(&mut self, age: Duration) {
         self.spec.limits.age = age;
-    }
-
-    /// Everything before is durable in the view.
-    pub fn done(&self) -> Offset {
-        self.done
-    }
-
-    /// How long the oldest record that isn't done has waited here.
-    pub fn age(&self, now: Moment) -> Duration {
-        let current = self.current.as_ref().and_then(|current| current.range.arrived);
-        let ahead = self.ahead.as_ref().and_then(|ahead| ahead.range.arrived);
-        let oldest = current.or(ahead).or(self.queue.oldest());
-        oldest.map_or(Duration::ZERO, |arrived| now.saturating_sub(arrived))
-    }
-
-    /// What it is doing.
-    pub fn state(&self) -> LaneState {
-        match self.phase {
-            Phase::Opening => LaneState::Opening,
-            Phase::Stopped { .. } | Phase::Dropped => LaneState::Stopped,
-            Phase::Leaving => LaneState::Leaving,
-            Phase::Running if self.failures > 0 || self.stopping.is_some() => LaneState::Stopped,
-            Phase::Running if self.repeat.is_some() => LaneState::Repeating,
-            Phase::Running => LaneState::Running,
-        }
-    }
-
-    /// Why it stands, or stood last.
-    pub fn last_error(&self) -> Option<&LaneError> {
-        self.last_error.as_ref()
     }
 
     fn on_opened(&mut self, now: Moment, opened: &Opened) {
@@ -375,27 +233,6 @@ impl<B> Lane<B> {
         }
     }
 
-    fn on_committed(&mut self, result: Result<(), ConsumerError>) {
-        match result {
-            Ok(()) => {
-                let Some(intent) = self.outstanding.take() else {
-                    return;
-                };
-                self.acknowledged = Some(intent);
-                if !self.letters.is_empty() {
-                    let letters = std::mem::take(&mut self.letters);
-                    self.effects.push(Effect::LettersSettled(letters));
-                }
-                if let Some(current) = self.current.as_mut() {
-                    current.won = true;
-                }
-            }
-            Err(ConsumerError::Fenced(words)) => self.drop_unwritten(LaneError::Fenced(words)),
-            // The same intent is sent again at the next tick: it may have been kept, so nothing else may be.
-            Err(error) => self.last_error = Some(LaneError::Commit(error.to_string())),
-        }
-    }
-
     fn on_tick(&mut self, now: Moment) {
         if let Phase::Stopped { until } = self.phase
             && now >= until
@@ -420,17 +257,6 @@ impl<B> Lane<B> {
             current.lease_lost = true;
         }
         self.lease_until = until;
-    }
-
-    fn leave(&mut self) {
-        if matches!(self.phase, Phase::Running) {
-            self.phase = Phase::Leaving;
-            self.queue.clear();
-            self.ahead = None;
-            self.repeat = None;
-        } else {
-            self.phase = Phase::Dropped;
-        }
     }
 
     fn advance(&mut self, now: Moment) {
@@ -496,41 +322,6 @@ impl<B> Lane<B> {
         self.effects.push(Effect::Prepare(name, cut.records));
     }
 
-    /// Makes the prepared range the current one; its intent also says that everything before is done.
-    fn next_intent(&mut self) -> Option<Intent> {
-        if self.phase != Phase::Running || self.stopping.is_some() {
-            return None;
-        }
-        let ahead = self.ahead.take_if(|ahead| ahead.prepared.is_some())?;
-        let prepared = ahead.prepared.expect("just seen");
-        let name = ahead.range.name;
-        self.current = Some(Current::new(ahead.range, prepared));
-        Some(Intent {
-            offset: name.first,
-            pending: Some(name.last),
-            version: self.spec.version,
-            settle_until: self.settle_until,
-        })
-    }
-
-    fn final_commit(&self, now: Moment) -> Option<Intent> {
-        let hurried = self.phase == Phase::Leaving || self.stopping.is_some();
-        let idle = self.ahead.is_none() && now.saturating_sub(self.idle_since) >= self.spec.settings.tick;
-        (self.is_final_due() && (hurried || idle)).then_some(Intent {
-            offset: self.done,
-            pending: None,
-            version: self.spec.version,
-            settle_until: self.settle_until,
-        })
-    }
-
-    /// Whether more is done than the group knows. A pending range that isn't done never is. Where the group
-    /// knows nothing the beginning is committed, so that what expires from then on is missed and counted.
-    fn is_final_due(&self) -> bool {
-        let opened = matches!(self.phase, Phase::Running | Phase::Leaving);
-        opened && self.acknowledged.is_none_or(|intent| self.done > intent.offset)
-    }
-
     fn has_range(&self) -> bool {
         !self.queue.is_empty() || self.ahead.is_some() || self.current.is_some() || self.repeat.is_some()
     }
@@ -544,45 +335,6 @@ impl<B> Lane<B> {
             appended_at_ms,
             at_end,
         }));
-    }
-
-    /// Stops once what is in flight is done and committed; then it begins anew from the commit.
-    fn stop(&mut self, error: LaneError) {
-        self.ahead = None;
-        self.queue.clear();
-        self.stopping = Some(error);
-    }
-
-    fn stop_now(&mut self, now: Moment, error: LaneError) {
-        if self.phase == Phase::Dropped {
-            return;
-        }
-        self.forget();
-        self.failures += 1;
-        self.phase = Phase::Stopped {
-            until: now + self.spec.settings.backoff.pause(self.failures),
-        };
-        self.last_error = Some(error.clone());
-        self.effects.push(Effect::Stopped(error));
-    }
-
-    fn drop_unwritten(&mut self, error: LaneError) {
-        self.forget();
-        self.phase = Phase::Dropped;
-        self.last_error = Some(error.clone());
-        self.effects.push(Effect::Stopped(error));
-    }
-
-    fn forget(&mut self) {
-        self.queue.clear();
-        self.ahead = None;
-        self.current = None;
-        self.outstanding = None;
-        // The range may be repeated, by this lane or another: whoever passes it counts them.
-        self.letters.clear();
-        self.repeat = None;
-        self.stopping = None;
-        self.reader_at_end = false;
     }
 
     fn next_step(&self) -> Option<Next> {

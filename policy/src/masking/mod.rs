@@ -1,71 +1,18 @@
 //! Default masking of audit events by field name, before the log.
 //!
 //! **Invariant:** a value under a sensitive name never passes, however deep, in arrays, in name/value pairs and in
-//! query strings; null, booleans and empty text stay, because they tell whether there was one and hold no secret.
-//! Masking what is masked changes nothing. It recurses as deep as the tree: the edge bounds that before (100 levels).
+//! texts that say `name=value` or `name: value`; null, booleans and empty text stay, because they tell whether there
+//! was one and hold no secret. Masking what is masked changes nothing. It recurses as deep as the tree: the edge
+//! bounds that before (100 levels).
+
+mod names;
+mod text;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Stands in for what was masked. Its length says nothing of the value's.
 pub const MASK: &str = "***";
-
-/// A name that contains one of these (lower case, without separators) is sensitive.
-const PARTS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "passcode",
-    "secret",
-    "token",
-    "authorization",
-    "cookie",
-    "credential",
-    "privatekey",
-    "apikey",
-    "accesskey",
-    "signingkey",
-    "cardno",
-    "cardnum",
-    "creditcard",
-    "bankcard",
-    "debitcard",
-    "accountno",
-    "bankaccount",
-    "iban",
-    "idcard",
-    "idnumber",
-    "idno",
-    "identitycard",
-    "identityno",
-    "nationalid",
-    "certno",
-    "passport",
-    "socialsecurity",
-    "securitycode",
-    "verificationcode",
-    "verifycode",
-    "smscode",
-    "密码",
-    "口令",
-    "密钥",
-    "令牌",
-    "身份证",
-    "证件号",
-    "护照号",
-    "银行卡",
-    "卡号",
-    "安全码",
-    "验证码",
-];
-
-/// A name that has one of these as a whole word is sensitive.
-const WORDS: &[&str] = &[
-    "pwd", "pass", "pan", "pin", "cvv", "cvv2", "cvc", "otp", "ssn", "auth", "bearer", "card",
-];
-
-/// Masked only where `phones` is set.
-const PHONES: &[&str] = &["phone", "mobile", "telephone", "手机", "电话"];
 
 /// Which names hold a name, where its value lies beside it in `value`: `{"name": "password", "value": "x"}`.
 const PAIR_NAMES: &[&str] = &["name", "key", "field", "param"];
@@ -93,12 +40,7 @@ impl Masking {
                     self.apply(item, &format!("{pointer}/{index}"), masked);
                 }
             }
-            Value::String(text) => {
-                if let Some(clean) = self.clean_query(text) {
-                    *text = clean;
-                    masked.push(pointer.into());
-                }
-            }
+            Value::String(text) => self.apply_text(text, pointer, masked),
             _ => {}
         }
     }
@@ -121,60 +63,37 @@ impl Masking {
         }
     }
 
+    /// Masks a value whose name stands beside it: `{"type": "bank_card", "id": "6222..."}`.
+    pub fn apply_named(&self, name: &str, value: &mut String, pointer: &str, masked: &mut Vec<String>) {
+        let is_open = !value.is_empty() && value != MASK;
+        if is_open && self.is_sensitive(name) {
+            *value = MASK.into();
+            masked.push(pointer.into());
+        }
+    }
+
+    /// Masks what a free text gives away.
+    pub fn apply_text(&self, text: &mut String, pointer: &str, masked: &mut Vec<String>) {
+        if let Some(clean) = self.clean(text) {
+            *text = clean;
+            masked.push(pointer.into());
+        }
+    }
+
     /// Whether a field of this name is masked.
     pub fn is_sensitive(&self, name: &str) -> bool {
         if self.except.iter().any(|kept| kept == name) {
             return false;
         }
-        let plain: String = name
-            .chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect();
-        let has = |part: &str| plain.contains(part);
-        PARTS.iter().any(|part| has(part))
-            || words(name).any(|word| WORDS.contains(&word.as_str()))
-            || (self.phones && PHONES.iter().any(|part| has(part)))
-            || self
-                .names
-                .iter()
-                .any(|own| !own.is_empty() && has(&own.to_lowercase()))
+        let own = |own: &String| !own.is_empty() && names::plain(name).contains(&own.to_lowercase());
+        names::is_sensitive(name, self.phones) || self.names.iter().any(own)
     }
 
-    /// A query string or URL (`a=1&password=x`) with its sensitive parameters masked; `None` where there are none.
-    fn clean_query(&self, text: &str) -> Option<String> {
-        if !text.contains('=') {
-            return None;
-        }
-        let mut found = false;
-        let clean: String = text
-            .split_inclusive(['&', '?', ';', '#'])
-            .map(|part| {
-                let (body, end) = match part.char_indices().next_back() {
-                    Some((at, '&' | '?' | ';' | '#')) => part.split_at(at),
-                    _ => (part, ""),
-                };
-                match body.split_once('=') {
-                    Some((name, value))
-                        if is_parameter(name) && value_is_open(value) && self.is_sensitive(name) =>
-                    {
-                        found = true;
-                        format!("{name}={MASK}{end}")
-                    }
-                    _ => part.to_owned(),
-                }
-            })
-            .collect();
-        found.then_some(clean)
+    /// A text with the values masked that it gives to sensitive names (`password=x`, `卡号：6222`, a query string, a
+    /// fragment of JSON); `None` where there are none.
+    pub fn clean(&self, text: &str) -> Option<String> {
+        text::clean(text, |name| self.is_sensitive(name))
     }
-}
-
-fn is_parameter(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 64 && !name.contains(char::is_whitespace)
-}
-
-fn value_is_open(value: &str) -> bool {
-    !value.is_empty() && value != MASK
 }
 
 fn mask_value(value: &mut Value, pointer: String, masked: &mut Vec<String>) {
@@ -189,25 +108,6 @@ fn mask_value(value: &mut Value, pointer: String, masked: &mut Vec<String>) {
         *value = Value::String(MASK.into());
         masked.push(pointer);
     }
-}
-
-/// The words of `userPwd`, `user_pwd`, `user-pwd`, `user.pwd`, in lower case.
-fn words(name: &str) -> impl Iterator<Item = String> {
-    let mut words: Vec<String> = vec![String::new()];
-    let mut after_lower = false;
-    for letter in name.chars() {
-        if !letter.is_alphanumeric() || (letter.is_uppercase() && after_lower) {
-            words.push(String::new());
-        }
-        if letter.is_alphanumeric() {
-            words
-                .last_mut()
-                .expect("there is always one")
-                .extend(letter.to_lowercase());
-        }
-        after_lower = letter.is_lowercase() || letter.is_ascii_digit();
-    }
-    words.into_iter().filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
