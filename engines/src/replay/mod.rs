@@ -1,32 +1,37 @@
 //! What a session consists of, asked of two engines: the replay index (ClickHouse) names flush objects, the
 //! segment store has claims and footers; together they give the manifest.
 //!
-//! **Invariant:** the newest claim plus every flush frame that the index names: a late batch shows at once, and a stale
-//! index row hides nothing. An object that is gone (a compactor was quicker) makes the reader ask again, once.
-//! **Bounds:** [`MAX_FLUSH_OBJECTS`] footers a session, [`FOOTERS_AT_ONCE`] read at a time, [`FOOTERS_KEPT`] kept.
+//! **Invariants:** the newest claim plus every flush frame that the index names: a late batch shows at once, and a stale
+//! index row hides nothing. What a manifest calls readable was looked at: damage is a gap before anybody plays it.
+//! **Failure:** an object that is gone (a compactor was quicker) makes the reader ask again, once; what is still gone
+//! then, or damaged, is read from another copy or told as gap. **Bounds:** [`MAX_FLUSH_OBJECTS`] footers a session,
+//! [`FOOTERS_AT_ONCE`] read at a time, [`FOOTERS_KEPT`] kept; a claim is looked for among the newest [`CLAIMS_TRIED`].
+
+mod index;
+mod known_whole;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::stream::{self, StreamExt, TryStreamExt};
-use hindsight_schemas::ddl::database;
+use futures::stream::{self, StreamExt};
 use hindsight_schemas::ids::{ProjectId, SessionId};
-use hindsight_schemas::row_binary::Millis;
-use serde::Deserialize;
 
-use crate::analytics::{Analytics, Query, QueryError, query_rows};
+use self::index::Index;
+pub use self::index::MAX_FLUSH_OBJECTS;
+use self::known_whole::KnownWhole;
+use crate::analytics::{Analytics, QueryError};
 use crate::segments::format::Footer;
 use crate::segments::{
-    FlushFrame, Manifest, ManifestError, ReadError, SegmentPath, SegmentStore, Sources, StoreError,
-    claims_of, flush_frames, footer,
+    FlushFrame, LostBatch, Manifest, ManifestError, ReadError, SegmentPath, SegmentStore, Sources,
+    StoreError, check_frames, claims_of, flush_frames, footer,
 };
 
-/// Flush objects of one session at most: twelve hours at one a second.
-pub const MAX_FLUSH_OBJECTS: usize = 50_000;
 /// Footers that are read at the same time.
 const FOOTERS_AT_ONCE: usize = 16;
 /// Footers of flush objects that are kept: neighbouring sessions share them.
 const FOOTERS_KEPT: usize = 256;
+/// Older generations that are tried where the newest can't be read.
+const CLAIMS_TRIED: usize = 8;
 
 /// Why a session's parts can't be told.
 #[derive(Debug, thiserror::Error)]
@@ -47,25 +52,54 @@ pub enum ReplayError {
 
 /// Tells what sessions consist of.
 pub struct ReplayIndex {
-    analytics: Arc<dyn Analytics>,
+    index: Index,
     segments: Arc<dyn SegmentStore>,
-    view_generation: u32,
     kept: Mutex<VecDeque<(SegmentPath, Arc<Footer>)>>,
+    whole: Mutex<KnownWhole>,
 }
 
-#[derive(Deserialize)]
-struct ObjectRow {
-    object: String,
+/// What the objects of a session say.
+#[derive(Default)]
+struct Objects {
+    /// The footer of the newest generation that can be read.
+    generation: Option<Arc<Footer>>,
+    /// Whether there is any claim, readable or not.
+    claimed: bool,
+    flush: Vec<FlushFrame>,
+    /// Objects whose footers can't be read.
+    unreadable: Vec<SegmentPath>,
+    /// Something that was named was not there.
+    gone: bool,
+}
+
+impl Objects {
+    /// Whether the generation holds the batch.
+    fn held(&self) -> BTreeSet<(&str, u32)> {
+        let batches = self.generation.iter().flat_map(|claim| &claim.batches);
+        batches.map(|batch| (batch.tab.as_str(), batch.seq)).collect()
+    }
+
+    /// Closed, and nothing came since.
+    fn closed(&self, lost: &[LostBatch]) -> bool {
+        let held = self.held();
+        let flush = self
+            .flush
+            .iter()
+            .map(|frame| (frame.batch.tab.as_str(), frame.batch.seq));
+        let lost = lost.iter().map(|lost| (lost.tab.as_str(), lost.seq));
+        let covered = || flush.chain(lost).all(|batch| held.contains(&batch));
+        self.claimed && (self.generation.is_none() || covered())
+    }
 }
 
 impl ReplayIndex {
     /// Over these engines.
     pub fn new(analytics: Arc<dyn Analytics>, segments: Arc<dyn SegmentStore>, view_generation: u32) -> Self {
         Self {
-            analytics,
+            index: Index::new(analytics, view_generation),
             segments,
-            view_generation,
             kept: Mutex::default(),
+            whole: Mutex::default(),
         }
     }
 
@@ -80,90 +114,136 @@ impl ReplayIndex {
         project: &ProjectId,
         session: SessionId,
     ) -> Result<Option<Manifest>, ReplayError> {
-        match self.manifest_once(project, session).await {
-            Err(ReplayError::Read(error)) if error.is_not_found() => {
-                self.manifest_once(project, session).await
-            }
-            other => other,
+        let objects = self.objects(project, session).await?;
+        if !objects.gone
+            && let Some(told) = self.checked(project, session, objects, false).await?
+        {
+            return Ok(told);
         }
+        let objects = self.objects(project, session).await?;
+        let told = self.checked(project, session, objects, true).await?;
+        Ok(told.flatten())
     }
 
-    async fn manifest_once(
+    /// Somebody could not read a frame that was whole when it was looked at: look again.
+    pub fn look_again(&self, project: &ProjectId, session: SessionId) {
+        lock(&self.whole).forget(project, session);
+    }
+
+    /// The manifest around everything that is damaged. `None` if something is gone and that is not final yet.
+    async fn checked(
         &self,
         project: &ProjectId,
         session: SessionId,
-    ) -> Result<Option<Manifest>, ReplayError> {
-        let generation = self.newest_claim(project, session).await?;
-        let held: BTreeSet<_> = generation
-            .iter()
-            .flat_map(|claim| &claim.batches)
-            .map(|batch| (batch.tab.clone(), batch.seq))
-            .collect();
-        let flush = self.flush_frames(project, session).await?;
-        let covered = flush
-            .iter()
-            .all(|frame| held.contains(&(frame.batch.tab.clone(), frame.batch.seq)));
-        let closed = generation.is_some() && covered;
-        let sources = Sources {
-            generation,
-            flush: &flush,
-            closed,
-            ..Sources::default()
-        };
-        Ok(Manifest::of(sources)?)
+        objects: Objects,
+        gone_is_lost: bool,
+    ) -> Result<Option<Option<Manifest>>, ReplayError> {
+        let lost = self.index.lost(project, session, &objects.unreadable).await?;
+        let closed = objects.closed(&lost);
+        let mut unreadable = BTreeSet::new();
+        loop {
+            let sources = Sources {
+                generation: objects.generation.clone(),
+                flush: &objects.flush,
+                closed,
+                unreadable: unreadable.clone(),
+                lost: &lost,
+            };
+            let Some(manifest) = Manifest::of(sources)? else {
+                return Ok(Some(None));
+            };
+            let known = lock(&self.whole).of(project, session);
+            let mut needed = manifest.needed();
+            needed.retain(|frame| !known.contains(&frame.id) && !unreadable.contains(&frame.id));
+            let found = check_frames(&*self.segments, needed).await?;
+            lock(&self.whole).add(project, session, found.whole);
+            if !found.gone.is_empty() && !gone_is_lost {
+                return Ok(None);
+            }
+            // Other copies come in for what is left out, so these are looked at in the next round.
+            if found.damaged.is_empty() && found.gone.is_empty() {
+                return Ok(Some(Some(manifest)));
+            }
+            unreadable.extend(found.damaged);
+            unreadable.extend(found.gone);
+        }
+    }
+
+    async fn objects(&self, project: &ProjectId, session: SessionId) -> Result<Objects, ReplayError> {
+        let mut objects = Objects::default();
+        self.newest_claim(project, session, &mut objects).await?;
+        self.flush_frames(project, session, &mut objects).await?;
+        Ok(objects)
     }
 
     async fn newest_claim(
         &self,
         project: &ProjectId,
         session: SessionId,
-    ) -> Result<Option<Arc<Footer>>, ReplayError> {
-        match claims_of(&*self.segments, project, session).await?.pop() {
-            None => Ok(None),
-            Some(newest) => Ok(Some(Arc::new(footer(&*self.segments, &newest.path).await?))),
+        objects: &mut Objects,
+    ) -> Result<(), ReplayError> {
+        for claim in self.newest_claims(project, session).await? {
+            objects.claimed = true;
+            if let Some(footer) = self.footer_or_note(&claim, objects).await? {
+                objects.generation = Some(Arc::new(footer));
+                return Ok(());
+            }
+            let SegmentPath::Claim { generation, .. } = claim else {
+                continue;
+            };
+            // The data object says the same of itself.
+            let Some(data) = self.index.data_object(project, session, generation).await? else {
+                continue;
+            };
+            if let Some(footer) = self.footer_or_note(&data, objects).await? {
+                objects.generation = Some(Arc::new(footer));
+                return Ok(());
+            }
         }
+        Ok(())
+    }
+
+    /// The newest first, [`CLAIMS_TRIED`] at most.
+    async fn newest_claims(
+        &self,
+        project: &ProjectId,
+        session: SessionId,
+    ) -> Result<Vec<SegmentPath>, ReplayError> {
+        let claims = claims_of(&*self.segments, project, session).await?;
+        let newest = claims.into_iter().rev().take(CLAIMS_TRIED);
+        Ok(newest.map(|listed| listed.path).collect())
     }
 
     async fn flush_frames(
         &self,
         project: &ProjectId,
         session: SessionId,
-    ) -> Result<Vec<FlushFrame>, ReplayError> {
-        let paths = self.flush_objects(project, session).await?;
-        let footers: Vec<(SegmentPath, Arc<Footer>)> = stream::iter(paths)
-            .map(|path| async { self.flush_footer(&path).await.map(|footer| (path, footer)) })
+        objects: &mut Objects,
+    ) -> Result<(), ReplayError> {
+        let paths = self.index.flush_objects(project, session).await?;
+        let footers: Vec<(SegmentPath, Result<Arc<Footer>, ReadError>)> = stream::iter(paths)
+            .map(|path| async { (self.flush_footer(&path).await, path) })
             .buffered(FOOTERS_AT_ONCE)
-            .try_collect()
-            .await?;
-        let frames = footers
-            .iter()
-            .flat_map(|(path, footer)| flush_frames(path, footer));
-        Ok(frames
-            .filter(|frame| frame.batch.session_id == session && frame.batch.project == *project)
-            .collect())
+            .map(|(footer, path)| (path, footer))
+            .collect()
+            .await;
+        for (path, read) in footers {
+            if let Some(footer) = note(&path, read, objects)? {
+                let frames = flush_frames(&path, &footer).into_iter();
+                let own = frames
+                    .filter(|frame| frame.batch.session_id == session && frame.batch.project == *project);
+                objects.flush.extend(own);
+            }
+        }
+        Ok(())
     }
 
-    async fn flush_objects(
+    async fn footer_or_note(
         &self,
-        project: &ProjectId,
-        session: SessionId,
-    ) -> Result<Vec<SegmentPath>, ReplayError> {
-        let sql = format!(
-            "SELECT DISTINCT object FROM {}.segments WHERE project = {{project:String}} AND \
-             toStartOfHour(started_at) = toStartOfHour({{started_at:DateTime64(3, 'UTC')}}) AND \
-             session_id = {{session:UUID}} AND generation = 0 ORDER BY object LIMIT {MAX_FLUSH_OBJECTS}",
-            database(self.view_generation)
-        );
-        let query = Query::new(sql)
-            .param("project", project.as_str())
-            .param("started_at", Millis(session.unix_ms()))
-            .param("session", session.uuid());
-        let rows: Vec<ObjectRow> = query_rows(&*self.analytics, query).await?;
-        let paths = rows
-            .iter()
-            .map(|row| row.object.parse())
-            .collect::<Result<Vec<SegmentPath>, _>>();
-        Ok(paths.map_err(ManifestError::Path)?)
+        path: &SegmentPath,
+        objects: &mut Objects,
+    ) -> Result<Option<Footer>, ReplayError> {
+        note(path, footer(&*self.segments, path).await, objects)
     }
 
     async fn flush_footer(&self, path: &SegmentPath) -> Result<Arc<Footer>, ReadError> {
@@ -172,15 +252,38 @@ impl ReplayIndex {
                 .find(|(known, _)| known == path)
                 .map(|(_, footer)| footer.clone())
         };
-        if let Some(footer) = known(&self.kept.lock().unwrap_or_else(PoisonError::into_inner)) {
+        if let Some(footer) = known(&lock(&self.kept)) {
             return Ok(footer);
         }
         let read = Arc::new(footer(&*self.segments, path).await?);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.kept);
         if kept.len() == FOOTERS_KEPT {
             kept.pop_front();
         }
         kept.push_back((path.clone(), read.clone()));
         Ok(read)
     }
+}
+
+/// A footer that is damaged or gone is noted; a store that does not answer is an error.
+fn note<T>(
+    path: &SegmentPath,
+    read: Result<T, ReadError>,
+    objects: &mut Objects,
+) -> Result<Option<T>, ReplayError> {
+    match read {
+        Ok(footer) => return Ok(Some(footer)),
+        Err(error) if error.is_not_found() => objects.gone = true,
+        Err(error) if error.is_damage() => {
+            tracing::error!(object = %path, %error, "the footer of an object is damaged");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    objects.unreadable.push(path.clone());
+    Ok(None)
+}
+
+/// Nothing here leaves its data half changed, so a poisoned lock is as good as another.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -33,6 +33,12 @@ pub(crate) async fn frame(
     let id: FrameId = name
         .parse()
         .map_err(|error| ApiError::new(Reason::BadParameter, format!("{error}")))?;
+    if manifest.unreadable.contains(&id) {
+        return Err(ApiError::new(
+            Reason::NotFound,
+            format!("frame {name} can't be read: its object is damaged; restore it from a copy"),
+        ));
+    }
     let found = manifest
         .frame(id)
         .cloned()
