@@ -32,8 +32,10 @@ pub(crate) struct Marker {
     offset_ms: i64,
     tab: String,
     seq: Option<u32>,
+    /// Of a gap: its last batch.
+    seq_to: Option<u32>,
     index: Option<u32>,
-    /// For people.
+    /// For people; of a gap of what was sent its reason, as in the manifest.
     label: String,
     url: String,
     level: String,
@@ -101,6 +103,7 @@ impl EventRow {
             kind: self.kind,
             tab: self.tab,
             seq: Some(self.seq),
+            seq_to: None,
             index: Some(self.index),
             url: self.url,
             level: self.level,
@@ -164,6 +167,7 @@ fn audit_marker(audit_id: String, at_ms: i64, started_at_ms: i64, event: &AuditV
         offset_ms: at_ms - started_at_ms,
         tab: event.text("tab").unwrap_or_default(),
         seq: None,
+        seq_to: None,
         index: None,
         label: event.text("action").unwrap_or_default(),
         url: String::new(),
@@ -182,6 +186,7 @@ fn gap_marker(gap: GapView, started_at_ms: i64) -> Marker {
         offset_ms: gap.from_ms - started_at_ms,
         tab: gap.tab,
         seq: gap.seq_from,
+        seq_to: gap.seq_to,
         index: None,
         label: gap.reason.to_owned(),
         url: String::new(),
