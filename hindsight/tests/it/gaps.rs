@@ -12,7 +12,8 @@ const WITHIN: Duration = Duration::from_secs(60);
 const START_MS: i64 = 1_700_000_000_000;
 
 fn batch(from_ms: i64) -> String {
-    let meta = json!({"type": 4, "data": {"href": "http://shop/", "width": 8, "height": 6}, "timestamp": from_ms});
+    let meta =
+        json!({"type": 4, "data": {"href": "http://shop/", "width": 8, "height": 6}, "timestamp": from_ms});
     let full = json!({"type": 2, "data": {"node": {"type": 0, "childNodes": [], "id": 1},
         "initialOffset": {"left": 0, "top": 0}}, "timestamp": from_ms + 1});
     format!("{meta}\n{full}\n")
@@ -43,7 +44,10 @@ async fn what_was_left_out_and_what_never_came_is_told() {
 
     let replay = format!("/v1/replays/{session}");
     let started = Instant::now();
-    while running.sql("SELECT count(), countIf(kind = 'gap') FROM events").await != Ok("3\t1\n".into())
+    while running
+        .sql("SELECT count(), countIf(kind = 'gap') FROM events")
+        .await
+        != Ok("3\t1\n".into())
         || running.sql("SELECT count() FROM segments").await != Ok("2\n".into())
     {
         assert!(started.elapsed() < WITHIN, "the views do not catch up");
@@ -65,11 +69,21 @@ async fn what_was_left_out_and_what_never_came_is_told() {
         .unwrap()
         .iter()
         .filter(|marker| marker["kind"] == "gap")
-        .map(|marker| json!([marker["label"], marker["seq"], marker["seq_to"], marker["offset_ms"]]))
+        .map(|marker| {
+            json!([
+                marker["label"],
+                marker["seq"],
+                marker["seq_to"],
+                marker["offset_ms"]
+            ])
+        })
         .collect();
     assert_eq!(
         gaps,
-        [json!(["offline", 0, null, 9_000]), json!(["missing_batches", 1, 2, 9_000])]
+        [
+            json!(["offline", 0, null, 9_000]),
+            json!(["missing_batches", 1, 2, 9_000])
+        ]
     );
 
     let events = running.get(&format!("{replay}/events")).await.unwrap();

@@ -136,6 +136,13 @@ impl Closing<'_> {
         Ok(())
     }
 
+    /// A frame that was whole when the manifest was made is not: the next manifest goes around it.
+    fn look_again_if_damaged(&self, candidate: &Candidate, error: &CompactError) {
+        if matches!(error, CompactError::Read(read) if read.is_damage()) {
+            self.replays.look_again(&candidate.project, candidate.session);
+        }
+    }
+
     /// The facts of a session that can't be packed. They carry the number of the generation that stands, so a later one
     /// replaces them; among facts of one number the last insert wins, so these are not looked for first.
     async fn close_damaged(&self, candidate: &Candidate, manifest: &Manifest) -> Result<Closed, CloseError> {
