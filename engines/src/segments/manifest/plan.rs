@@ -23,7 +23,7 @@ pub(super) fn plan(frames: Vec<ManifestFrame>, winners: Winners) -> (Vec<Manifes
             plan: Vec::new(),
         });
         match winner {
-            Winner::Read { batch, .. } => drop(entry.batches.insert(seq, batch)),
+            Winner::Read { batch, .. } => drop(entry.batches.insert(seq, *batch)),
             Winner::Lost { span } => drop(entry.lost.insert(seq, span)),
         }
     }

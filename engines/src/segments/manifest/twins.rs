@@ -25,7 +25,7 @@ pub(super) enum Source {
 /// The copy of a batch that counts.
 pub(super) enum Winner {
     /// It is read there.
-    Read { batch: Batch, source: Source },
+    Read { batch: Box<Batch>, source: Source },
     /// No copy can be read; when it was.
     Lost { span: Interval },
 }
@@ -87,7 +87,7 @@ fn winner(same: &[&Copy<'_>]) -> Option<Winner> {
     let source = readable().map(|(source, _)| source).min();
     match (source, readable().next()) {
         (Some(source), Some((_, batch))) => Some(Winner::Read {
-            batch: batch.clone(),
+            batch: Box::new(batch.clone()),
             source,
         }),
         _ => same
