@@ -154,6 +154,7 @@ async fn a_full_disk_answers_503_with_its_words_until_there_is_room() {
     let mut running = server::start(server::command(&WITHOUT_SIGXFSZ, &data), &data).await;
     let mut writers = [writer()];
     assert!(writers[0].send_both(&running.url, &running.write_key).await);
+    oracle::check(&running, &writers).await;
     // Its log file and what it writes to stderr are longer already, so neither can be written.
     limit_files(running.id(), Some(4096));
 
