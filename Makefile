@@ -2,7 +2,7 @@
 # Everything that can be fetched or built again lies under HINDSIGHT_CACHE (default ~/.cache/hindsight).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build console libchdb tools samples lint test e2e bench bench-clients audit clean-data
+.PHONY: help demo build console libchdb tools samples lint test e2e screens corpus bench bench-clients audit clean-data
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,12 @@ test: ## Everything, from nothing: lint, unit, integration, end to end
 
 e2e: ## End to end alone: a real server, sample data, a real browser, every documented call
 	@tools/test e2e
+
+screens: ## End to end, and take the screenshots in docs/screens anew
+	@SCREENS="$(CURDIR)/docs/screens" tools/test e2e
+
+corpus: ## Import CORPUS=folder of recordings, compare what the API gives with what was sent, play each
+	@tools/test corpus "$(CORPUS)"
 
 bench: ## Benchmarks; CORPUS=folder of recordings for the end-to-end ones
 	@tools/bench

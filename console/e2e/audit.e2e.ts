@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fits, reader, type Reader } from './reader';
+import { drawn, playedTo } from './recorded';
 
 let someone: Reader;
 beforeAll(async () => {
@@ -9,13 +10,29 @@ afterAll(() => someone.close());
 
 const rows = () => someone.page.locator('table.list tbody tr');
 
-async function withMoment(): Promise<{ id: string; references?: { type: string; id: string }[] }> {
-  const response = await someone.page.request.get('/v1/audit?limit=200');
-  const page = (await response.json()) as {
-    items: { id: string; moment?: unknown; references?: { type: string; id: string }[] }[];
-  };
-  const found = page.items.find(({ moment, references }) => moment && references?.length);
+interface Found {
+  id: string;
+  moment?: unknown;
+  references?: { type: string; id: string }[];
+}
+
+async function newest(): Promise<Found[]> {
+  const response = await someone.page.request.get('/v1/audit?limit=1000');
+  return ((await response.json()) as { items: Found[] }).items;
+}
+
+async function withMoment(): Promise<Found> {
+  const found = (await newest()).find(({ moment, references }) => moment && references?.length);
   if (!found) throw new Error('no audit event has a moment and a reference: is the sample data imported?');
+  return found;
+}
+
+/** An order of which an audit event has a moment. */
+async function orderWithMoment(): Promise<{ id: string }> {
+  const played = (await newest()).filter(({ moment }) => moment);
+  const orders = played.flatMap(({ references }) => references ?? []);
+  const found = orders.find(({ type }) => type === 'order');
+  if (!found) throw new Error('no order has a moment: is the sample data imported?');
   return found;
 }
 
@@ -62,20 +79,39 @@ it('opens an event and plays its moment', async () => {
   expect(someone.errors()).toEqual([]);
 });
 
-it('shows a case on one clock and plays an audit event of it', async () => {
-  const [reference] = (await withMoment()).references ?? [];
-  await someone.open(`/r/${reference?.type ?? ''}/${reference?.id ?? ''}`);
-  await someone.page.locator('li.audit').first().waitFor();
-  await someone.page.locator('li.session').first().waitFor();
-  const times = await someone.page
+interface Case {
+  sessions: { session_id: string }[];
+  audit: { id: string; moment?: { session_id: string; offset_ms: number } }[];
+}
+
+it('opens an order as a case on one clock, and a click on an audit event plays its moment', async () => {
+  const { page } = someone;
+  const { id } = await orderWithMoment();
+  await someone.open(`/r/order/${id}`);
+  await page.locator('li.audit').first().waitFor();
+  const known = (await (await page.request.get(`/v1/references/order/${id}`)).json()) as Case;
+  expect(await page.locator('li.session').count()).toBe(known.sessions.length);
+  expect(await page.locator('li.audit').count()).toBe(known.audit.length);
+  const times = await page
     .locator('li time')
     .evaluateAll((all) => all.map((each) => each.getAttribute('datetime')));
   expect(times).toEqual([...times].sort());
   await someone.axe();
   await someone.shot('case');
-  await someone.page.locator('li.audit a.main').first().click();
-  await someone.page.waitForURL(/\/replays\/.*at=\d+/);
-  await someone.page.locator('.replayer-wrapper iframe').waitFor();
+
+  const event = known.audit.find(({ moment }) => moment);
+  const details = page.locator(`li.audit a.details[href$="/audit/${event?.id ?? '?'}"]`);
+  await page.locator('li.audit').filter({ has: details }).locator('a.main').click();
+  await page.waitForURL(/\/replays\/.*at=\d+/);
+  expect(new URL(page.url()).pathname).toBe(`/replays/${event?.moment?.session_id ?? '?'}`);
+  await expect.poll(() => drawn(page), { timeout: 20_000 }).toBeGreaterThan(0);
+  // A little before it, so that the cause is seen; played on, its moment comes.
+  const moment = (event?.moment?.offset_ms ?? 0) / 1000;
+  const began = await playedTo(page);
+  expect(began).toBeLessThanOrEqual(moment + 0.5);
+  expect(began).toBeGreaterThan(moment - 3);
+  await page.getByRole('button', { name: 'Play', exact: true }).click();
+  await expect.poll(() => playedTo(page), { timeout: 15_000 }).toBeGreaterThanOrEqual(Math.floor(moment));
   expect(someone.errors()).toEqual([]);
 });
 

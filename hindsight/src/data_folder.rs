@@ -17,6 +17,9 @@ use crate::failure::Failure;
 const PREDECESSOR_GONE_WITHIN: Duration = Duration::from_secs(2);
 const ASKED_EVERY: Duration = Duration::from_millis(50);
 
+/// Made and removed at each start, to know early whether files can be made.
+const PROBE: &str = ".writable";
+
 /// A locked data folder.
 #[derive(Debug)]
 pub(crate) struct DataFolder {
@@ -58,6 +61,11 @@ impl DataFolder {
             }
             std::thread::sleep(ASKED_EVERY);
         }
+        // Files that are there may be ours to write in a folder that isn't.
+        let probe = path.join(PROBE);
+        fs::write(&probe, [])
+            .and_then(|()| fs::remove_file(&probe))
+            .map_err(unusable)?;
         lock.set_len(0).map_err(unusable)?;
         write!(lock, "{}", std::process::id()).map_err(unusable)?;
         Ok(Self { path, _lock: lock })

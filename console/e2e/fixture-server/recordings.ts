@@ -53,7 +53,18 @@ function read(folder: string, name: string, at: number): Recorded {
     state: (['complete', 'stored', 'receiving', 'damaged'] as const)[at % 4] ?? 'complete',
   };
   const gaps =
-    at === 3 ? [{ tab, from_ms: start + 20_000, to_ms: start + 32_000, reason: 'sequence_missing' }] : [];
+    at === 3
+      ? [
+          {
+            tab,
+            from_ms: start + 20_000,
+            to_ms: start + 32_000,
+            seq_from: 3,
+            seq_to: 4,
+            reason: 'missing_batches',
+          },
+        ]
+      : [];
   const manifest: Manifest = {
     session: facts,
     tabs: [{ tab, from_ms: start, to_ms: end, events: events.length }],

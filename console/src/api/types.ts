@@ -64,9 +64,14 @@ export interface Gap {
   tab: string;
   from_ms: number;
   to_ms: number;
-  seq_from?: number;
-  seq_to?: number;
+  /** Batches that are not there; none where a recorder told the gap. */
+  seq_from?: number | null;
+  seq_to?: number | null;
+  /** `missing_batches`, `unreadable_frames` or `recorder`. */
   reason: string;
+  /** The recorder's own reason, and how many events it left out. */
+  detail?: string | null;
+  events?: number | null;
 }
 
 export interface Manifest {
@@ -88,6 +93,8 @@ export interface Marker {
   offset_ms: number;
   tab?: string | null;
   seq?: number | null;
+  /** Of a gap: its last batch. */
+  seq_to?: number | null;
   index?: number | null;
   label?: string | null;
   url?: string | null;

@@ -16,6 +16,7 @@ describe('kindOf', () => {
     expect(kindOf(marker('network', 0, { status: 502 }))).toBe('error');
     expect(kindOf(marker('network', 0, { status: 200 }))).toBe('other');
     expect(kindOf(marker('rage_click', 0))).toBe('click');
+    expect(kindOf(marker('gap', 0))).toBe('gap');
   });
 });
 

@@ -5,7 +5,7 @@
 import type { Marker } from '../api/types';
 
 /** The lanes of the timeline and the filters of the inspector. */
-export const KINDS = ['page', 'click', 'input', 'error', 'audit', 'other'] as const;
+export const KINDS = ['page', 'click', 'input', 'error', 'audit', 'gap', 'other'] as const;
 export type Kind = (typeof KINDS)[number];
 
 const KIND_OF: Record<string, Kind> = {
@@ -17,6 +17,7 @@ const KIND_OF: Record<string, Kind> = {
   input: 'input',
   error: 'error',
   audit: 'audit',
+  gap: 'gap',
 };
 
 export function kindOf(marker: Marker): Kind {

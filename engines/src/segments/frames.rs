@@ -4,7 +4,7 @@
 //! asked for last always. **Failure:** a missing object (compacted meanwhile) is [`ReadError::is_not_found`]: read the
 //! manifest again; a damaged frame names itself.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -106,52 +106,18 @@ impl FrameReader {
             .map_err(|error| damaged(frame, FrameProblem::Unpack(error)))
     }
 
-    /// Reads all frames of the manifest; those that are damaged, to make a manifest that goes around them.
-    pub async fn damaged(&mut self) -> Result<BTreeSet<FrameId>, ReadError> {
-        let manifest = self.manifest.clone();
-        let mut damaged = BTreeSet::new();
-        for frame in &manifest.frames {
-            match self.raw(frame).await {
-                Ok(_) => {}
-                Err(error) if error.is_damage() => {
-                    damaged.insert(frame.id);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(damaged)
-    }
-
     async fn stored(&self, frame: &ManifestFrame) -> Result<Bytes, ReadError> {
-        let stored = self
-            .store
-            .get_range(&frame.object, frame.described.range())
-            .await?;
-        if Digest::of(&stored) == frame.described.sha256 {
-            Ok(stored)
-        } else {
-            Err(damaged(frame, FrameProblem::Checksum))
-        }
+        stored(&*self.store, frame).await
     }
 
     fn dictionary(&self, frame: &ManifestFrame) -> Result<Option<ManifestFrame>, ReadError> {
         let Some(number) = frame.described.dictionary else {
             return Ok(None);
         };
-        let described = self
-            .manifest
-            .generation
-            .as_ref()
-            .and_then(|footer| footer.frames.get(number as usize));
-        let before = described.filter(|described| described.offset < frame.described.offset);
-        match (FrameId::of(&frame.object, number), before) {
-            (Some(id @ FrameId::Generation { .. }), Some(described)) => Ok(Some(ManifestFrame {
-                id,
-                object: frame.object.clone(),
-                described: described.clone(),
-            })),
-            _ => Err(damaged(frame, FrameProblem::Dictionary(number))),
-        }
+        let dictionary = self.manifest.dictionary_of(frame);
+        dictionary
+            .map(Some)
+            .ok_or_else(|| damaged(frame, FrameProblem::Dictionary(number)))
     }
 
     async fn fetch(&mut self, frame: &ManifestFrame, prefix: Option<Bytes>) -> Result<Bytes, ReadError> {
@@ -174,6 +140,16 @@ impl FrameReader {
                 self.kept_bytes -= dropped.len();
             }
         }
+    }
+}
+
+/// The stored bytes of a frame, if they are those that were written.
+pub(super) async fn stored(store: &dyn SegmentStore, frame: &ManifestFrame) -> Result<Bytes, ReadError> {
+    let stored = store.get_range(&frame.object, frame.described.range()).await?;
+    if Digest::of(&stored) == frame.described.sha256 {
+        Ok(stored)
+    } else {
+        Err(damaged(frame, FrameProblem::Checksum))
     }
 }
 

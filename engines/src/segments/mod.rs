@@ -3,6 +3,7 @@
 //! `format` lays objects out (no I/O), `store` keeps them, and between both: `flush` makes the object of a range of
 //! the log, `manifest` says what a session consists of, `events` reads it, `compact` makes one object of it.
 
+pub mod check;
 pub mod claims;
 pub mod compact;
 pub mod conformance;
@@ -20,6 +21,7 @@ pub mod path;
 pub mod s3;
 pub mod store;
 
+pub use check::{Checked, check_frames};
 pub use claims::claims_of;
 pub use compact::{CompactError, CompactOptions, Compacted, Keep, compact};
 pub use events::{SentEvent, Window, read_events};
@@ -29,7 +31,9 @@ pub use frame_id::FrameId;
 pub use frames::{Encoded, FrameReader};
 pub use holdings::Holdings;
 pub use local::LocalSegments;
-pub use manifest::{Gap, Manifest, ManifestError, ManifestFrame, Sources, State, TabManifest};
+pub use manifest::{
+    Gap, GapReason, LostBatch, Manifest, ManifestError, ManifestFrame, Sources, State, TabManifest,
+};
 pub use objects::ObjectSegments;
 pub use path::{Class, Month, Prefix, SegmentPath};
 pub use s3::{Access, S3Options, open_s3};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hindsight_engines::segments::format::{FormatError, FrameProblem, ObjectReader, read_footer};
+use hindsight_engines::segments::format::{FormatError, FrameProblem, Interval, ObjectReader, read_footer};
 use hindsight_engines::segments::{
-    CompactError, CompactOptions, FlushError, FlushFrame, FrameError, FrameId, Keep, Manifest, Month,
-    Sources, State, Window, compact, footer, put_flush,
+    CompactError, CompactOptions, FlushError, FlushFrame, FrameError, FrameId, GapReason, Keep, LostBatch,
+    Manifest, Month, Sources, State, Window, check_frames, compact, footer, put_flush,
 };
 use hindsight_schemas::record::{Codec, Layout};
 
@@ -163,10 +163,9 @@ async fn a_damaged_frame_in_the_store_damages_its_session_only_as_far_as_it_reac
         }
     }
     assert_eq!(read, [true, false, true]);
-    assert_eq!(
-        reader.damaged().await.unwrap(),
-        [FrameId::of(&path, 1).unwrap()].into()
-    );
+    let checked = check_frames(&*world.store, manifest.needed()).await.unwrap();
+    assert_eq!(checked.damaged, [FrameId::of(&path, 1).unwrap()].into());
+    assert_eq!((checked.whole.len(), checked.gone.len()), (2, 0));
 
     let unreadable = [FrameId::of(&path, 1).unwrap()];
     let damaged = |index: &[FlushFrame]| {
@@ -181,10 +180,16 @@ async fn a_damaged_frame_in_the_store_damages_its_session_only_as_far_as_it_reac
     };
     let manifest = damaged(&world.index);
     assert_eq!(manifest.state, State::Damaged);
+    let gap = &manifest.gaps[0];
     assert_eq!(
-        (manifest.gaps[0].seq_from, manifest.gaps[0].seq_to),
-        (1, 1),
+        (gap.reason, gap.seq_from, gap.seq_to),
+        (GapReason::Unreadable, 1, 1),
         "what can't be read is a gap"
+    );
+    assert_eq!(
+        (gap.from_ms, gap.to_ms),
+        (Some(row.batch.first_at_ms), Some(row.batch.last_at_ms)),
+        "it lies where the batch was"
     );
     let rest: Vec<_> = events[..100].iter().chain(&events[200..300]).cloned().collect();
     assert_eq!(
@@ -197,20 +202,50 @@ async fn a_damaged_frame_in_the_store_damages_its_session_only_as_far_as_it_reac
         class: "standard".parse().unwrap(),
         month: Month::of(1_800_000_000),
     };
+    let manifest_gaps = manifest.gaps.clone();
     let refused = compact(world.store.clone(), manifest, &keep, CompactOptions::default()).await;
     assert!(
         matches!(refused, Err(CompactError::Damaged(_))),
         "no generation hides the damage: {refused:?}"
     );
 
+    // Not even the footer: the index knows what was there.
+    let lost: Vec<LostBatch> = world.index[1..2].iter().map(lost_batch).collect();
+    let known: Vec<FlushFrame> = [&world.index[..1], &world.index[2..]].concat();
+    let sources = Sources {
+        flush: &known,
+        closed: true,
+        lost: &lost,
+        ..Sources::default()
+    };
+    let without_footer = Manifest::of(sources).unwrap().unwrap();
+    assert_eq!(without_footer.gaps, manifest_gaps);
+    assert_eq!(without_footer.unreadable, unreadable.into());
+
     // A retry that was flushed later holds the same content.
     world
         .flush(&[(90, batches("w_1", &events[..300], 100).remove(1))])
         .await;
     let manifest = damaged(&world.index);
-    assert!(manifest.gaps.is_empty());
+    assert!(manifest.gaps.is_empty() && manifest.unreadable.is_empty());
+    assert_eq!(manifest.state, State::Stored, "nothing of it is lost");
     assert_eq!(
         world.read(&manifest, "w_1", Window::default()).await,
         events[..300]
     );
+}
+
+fn lost_batch(row: &FlushFrame) -> LostBatch {
+    LostBatch {
+        project: row.batch.project.clone(),
+        session_id: row.batch.session_id,
+        tab: row.batch.tab.clone(),
+        seq: row.batch.seq,
+        frame: FrameId::of(&row.object.parse().unwrap(), row.frame).unwrap(),
+        known: Some((row.batch.position, row.batch.content_sha256)),
+        span: Interval {
+            from_ms: row.batch.first_at_ms,
+            to_ms: row.batch.last_at_ms,
+        },
+    }
 }

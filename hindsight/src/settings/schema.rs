@@ -98,6 +98,8 @@ pub(crate) struct Log {
     pub(crate) retention_bytes: u64,
     /// Disk bound: above it the edge answers 503, since nothing is removed that a view hasn't passed.
     pub(crate) max_bytes: u64,
+    /// Free space of the disk below which the edge answers 503, so that the views can still commit.
+    pub(crate) min_free_bytes: u64,
     /// Page cache of the store.
     pub(crate) cache_bytes: usize,
 }
@@ -109,6 +111,7 @@ impl Default for Log {
             retention_hours: 72,
             retention_bytes: 16 << 30,
             max_bytes: 20 << 30,
+            min_free_bytes: 64 << 20,
             cache_bytes: 32 << 20,
         }
     }

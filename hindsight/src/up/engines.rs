@@ -32,6 +32,7 @@ pub(super) fn open_log(
         partitions: log.partitions,
         record_bytes: settings.limits.record_bytes,
         max_bytes: log.max_bytes,
+        min_free_bytes: log.min_free_bytes,
         retention_age: Duration::from_secs(log.retention_hours * 3600),
         retention_bytes: log.retention_bytes,
         cache_bytes: log.cache_bytes,

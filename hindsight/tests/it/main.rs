@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may stop where it is")]
 
+mod bad_states;
 mod crash;
+mod damage;
 mod double;
+mod gaps;
 mod import;
 mod load;
 mod odd_json;

@@ -108,6 +108,26 @@ pub(crate) async fn start(mut command: Command, data: &Path) -> Server {
     }
 }
 
+/// Starts one that is expected to end by itself: its exit code, and what it wrote to its log.
+pub(crate) fn refused(mut command: Command, data: &Path) -> (Option<i32>, String) {
+    let log = data.with_extension("log");
+    let before = std::fs::metadata(&log).map_or(0, |about| about.len()) as usize;
+    let mut process = command.spawn().unwrap();
+    let started = Instant::now();
+    let code = loop {
+        if let Some(ended) = process.try_wait().unwrap() {
+            break ended.code();
+        }
+        if started.elapsed() > READY_WITHIN {
+            process.kill().unwrap();
+            panic!("it did not end; see {}", log.display());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let told = std::fs::read(&log).unwrap();
+    (code, String::from_utf8_lossy(&told[before..]).into_owned())
+}
+
 impl Server {
     /// kill -9 of the whole process.
     pub(crate) fn kill(&mut self) {
@@ -126,6 +146,11 @@ impl Server {
             .split_ascii_whitespace()
             .next()
             .is_some_and(|child| signal("-KILL", child))
+    }
+
+    /// The server's process id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// SIGTERM, and the exit code of the drained process.

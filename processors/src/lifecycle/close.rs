@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** the claim is the commit point. What comes behind it (index, facts) is made from it and is written
 //! again by whoever closes next, so a crash in between costs nothing. Where the standing generation holds all there
-//! is, no other one is made; only its index and facts are brought up to date.
+//! is, no other one is made; only its index and facts are brought up to date. A session with frames that can't be read
+//! gets its facts and no generation: its objects stay as they are, so that one that is restored from a copy is seen again.
 
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub(super) enum Closed {
     Generation(u32),
     /// The generation that stood holds all there is.
     AsItWas,
+    /// Frames can't be read: the facts say so, nothing was packed anew.
+    Damaged,
     /// The index of analytics is ahead of the replay index: later.
     NotYet,
 }
@@ -64,9 +67,16 @@ impl Closing<'_> {
         else {
             return Ok(Closed::NotYet);
         };
-        let shown: usize = manifest.tabs.iter().map(|tab| tab.batches.len()).sum();
+        let shown: usize = manifest
+            .tabs
+            .iter()
+            .map(|tab| tab.batches.len() + tab.lost.len())
+            .sum();
         if (shown as u64) < candidate.batches {
             return Ok(Closed::NotYet);
+        }
+        if !manifest.unreadable.is_empty() {
+            return self.close_damaged(candidate, &manifest).await;
         }
         let manifest = Arc::new(manifest);
         let before = manifest.generation();
@@ -75,7 +85,8 @@ impl Closing<'_> {
             None => {
                 let store = self.replays.segments().clone();
                 compact(store, manifest.clone(), &keep(&manifest)?, self.options)
-                    .await?
+                    .await
+                    .inspect_err(|error| self.look_again_if_damaged(candidate, error))?
                     .claim
             }
         };
@@ -123,6 +134,36 @@ impl Closing<'_> {
         };
         settle(self.analytics, name, blocks, &is_erased, now).await?;
         Ok(())
+    }
+
+    /// A frame that was whole when the manifest was made is not: the next manifest goes around it.
+    fn look_again_if_damaged(&self, candidate: &Candidate, error: &CompactError) {
+        if matches!(error, CompactError::Read(read) if read.is_damage()) {
+            self.replays.look_again(&candidate.project, candidate.session);
+        }
+    }
+
+    /// The facts of a session that can't be packed. They carry the number of the generation that stands, so a later one
+    /// replaces them; among facts of one number the last insert wins, so these are not looked for first.
+    async fn close_damaged(&self, candidate: &Candidate, manifest: &Manifest) -> Result<Closed, CloseError> {
+        let generation = manifest.generation();
+        let (project, session, batches) = (&candidate.project, candidate.session, candidate.batches);
+        let name = format!("close-damaged/{project}/{session}/{generation}/{batches}");
+        let stored_bytes = manifest.frames.iter().map(|frame| frame.described.bytes).sum();
+        let closed_at = Millis(jiff::Timestamp::now().as_millisecond());
+        let facts = session_row(
+            self.analytics,
+            self.database,
+            manifest,
+            generation,
+            stored_bytes,
+            closed_at,
+        )
+        .await?;
+        for expected in expected_blocks(self.database, &name, facts.as_slice()) {
+            self.analytics.insert(&expected.block).await?;
+        }
+        Ok(Closed::Damaged)
     }
 }
 

@@ -168,6 +168,14 @@ impl Closer {
                 true
             }
             Ok(Closed::AsItWas) => true,
+            Ok(Closed::Damaged) => {
+                metrics::counter!("hindsight_sessions_closed_damaged_total").increment(1);
+                tracing::error!(
+                    session = %candidate.session,
+                    "session closed with frames that can't be read: restore the objects named above from a copy"
+                );
+                true
+            }
             Ok(Closed::NotYet) => false,
             Err(error) => {
                 metrics::counter!("hindsight_session_close_failures_total").increment(1);

@@ -1,13 +1,15 @@
 //! `GET /v1/replays/{session_id}/events`: JSON lines, each event just as sent.
 //!
-//! The body streams: one frame is in memory at a time, at the reader's pace. A frame that can't be read breaks the
-//! body off, so that a client sees that it was cut.
+//! The body streams: one frame is in memory at a time, at the reader's pace. What can't be read was found when the
+//! manifest was made: it is left out, and the header [`GAPS`] says which batches these are. A frame that breaks later
+//! breaks the body off, so that a client sees that it was cut; asked again, the answer goes around it.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
@@ -17,11 +19,14 @@ use hindsight_schemas::reason::Reason;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::replay;
+use super::{gaps, replay};
 use crate::Reader;
 use crate::access::Caller;
 use crate::extract::{Params, Path};
 use hindsight_schemas::problem::{Problem, Refusal};
+
+/// Which batches are not in the answer, and why; absent where all are.
+const GAPS: HeaderName = HeaderName::from_static("hindsight-gaps");
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -40,7 +45,8 @@ pub(crate) struct EventsParams {
 
 /// The events of a session.
 #[utoipa::path(get, path = "/v1/replays/{session_id}/events", tag = "replays", params(("session_id" = String, Path), EventsParams), responses(
-    (status = 200, description = "JSON lines", content_type = "application/jsonl", body = String),
+    (status = 200, description = "JSON lines", content_type = "application/jsonl", body = String, headers(
+        ("hindsight-gaps" = String, description = "tab/from-to reason, ...: batches that are not there; absent where all are"))),
     (status = 400, body = Problem, content_type = "application/problem+json"), (status = 401, body = Problem, content_type = "application/problem+json"),
     (status = 403, body = Problem, content_type = "application/problem+json"), (status = 404, body = Problem, content_type = "application/problem+json"), (status = 422, body = Problem, content_type = "application/problem+json")))]
 pub(crate) async fn events(
@@ -57,11 +63,20 @@ pub(crate) async fn events(
     let store = reader.replays.segments().clone();
     let envelope = params.envelope == Some(1);
     let tabs = tabs(&manifest, params.tab.as_deref(), envelope)?;
+    let missing = gaps::header(&manifest, &tabs);
+    let (project, session) = (manifest.project.clone(), manifest.session_id);
     let lines: BoxStream<'static, Result<Bytes, ReadError>> = stream::iter(tabs)
         .flat_map(move |tab| tab_lines(store.clone(), manifest.clone(), tab, window, envelope))
         .boxed();
-    let logged = lines.inspect_err(|error| tracing::error!(%error, "replay can't be read to its end"));
-    Ok(([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(logged)).into_response())
+    let noted = lines.inspect_err(move |error| {
+        tracing::error!(%session, %error, "replay can't be read to its end");
+        reader.replays.look_again(&project, session);
+    });
+    let mut response = ([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(noted)).into_response();
+    if let Some(missing) = missing.and_then(|words| HeaderValue::from_str(&words).ok()) {
+        response.headers_mut().insert(GAPS, missing);
+    }
+    Ok(response)
 }
 
 fn tabs(manifest: &Manifest, asked: Option<&str>, all: bool) -> Result<Vec<Tab>, Refusal> {

@@ -34,6 +34,13 @@ pub(crate) async fn frame(
     let id: FrameId = name
         .parse()
         .map_err(|error| Refusal::parameter("frame", error, "不是帧编号"))?;
+    if manifest.unreadable.contains(&id) {
+        return Err(Refusal::new(
+            Reason::NotFound,
+            format!("frame {name} can't be read: its object is damaged; restore it from a copy"),
+            format!("帧 {name} 无法读取：其对象已损坏，请从副本恢复"),
+        ));
+    }
     let found = manifest
         .frame(id)
         .cloned()

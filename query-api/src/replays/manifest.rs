@@ -8,6 +8,7 @@ use hindsight_engines::segments::{Manifest, ManifestFrame};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::gaps::{GapView, gaps};
 use super::replay;
 use crate::Reader;
 use crate::access::Caller;
@@ -55,17 +56,6 @@ pub(crate) struct FrameView {
     dictionary: Option<String>,
 }
 
-/// Batches that are missing.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct GapView {
-    tab: String,
-    seq_from: u32,
-    seq_to: u32,
-    from_ms: i64,
-    to_ms: i64,
-    reason: &'static str,
-}
-
 /// A body that lost to another under one identity.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ConflictView {
@@ -108,10 +98,16 @@ pub(crate) async fn manifest(
     Params(window): Params<WindowParams>,
 ) -> Result<Json<ManifestView>, Refusal> {
     let (facts, manifest) = replay(&reader, &caller, window.project.as_deref(), &session).await?;
-    Ok(Json(view(facts, &manifest, &window)))
+    let gaps = gaps(&reader, &manifest).await?;
+    Ok(Json(view(facts, &manifest, gaps, &window)))
 }
 
-fn view(session: SessionFacts, manifest: &Manifest, window: &WindowParams) -> ManifestView {
+fn view(
+    session: SessionFacts,
+    manifest: &Manifest,
+    gaps: Vec<GapView>,
+    window: &WindowParams,
+) -> ManifestView {
     let wanted = |frame: &&ManifestFrame| {
         window.from_ms.is_none_or(|from| frame.described.to_ms >= from)
             && window.to_ms.is_none_or(|to| frame.described.from_ms < to)
@@ -121,14 +117,6 @@ fn view(session: SessionFacts, manifest: &Manifest, window: &WindowParams) -> Ma
         from_ms: tab.span.from_ms,
         to_ms: tab.span.to_ms,
         events: tab.events,
-    });
-    let gaps = manifest.gaps.iter().map(|gap| GapView {
-        tab: gap.tab.to_string(),
-        seq_from: gap.seq_from,
-        seq_to: gap.seq_to,
-        from_ms: gap.from_ms.unwrap_or(manifest.span.from_ms),
-        to_ms: gap.to_ms.unwrap_or(manifest.span.to_ms),
-        reason: "missing_batches",
     });
     let conflicts = manifest.conflicts.iter().map(|conflict| ConflictView {
         tab: conflict.tab.to_string(),
@@ -144,7 +132,7 @@ fn view(session: SessionFacts, manifest: &Manifest, window: &WindowParams) -> Ma
         session,
         tabs: tabs.collect(),
         frames: manifest.frames.iter().filter(wanted).map(frame_view).collect(),
-        gaps: gaps.collect(),
+        gaps,
         conflicts: conflicts.collect(),
         inactive: inactive.collect(),
         state: manifest.state.as_str(),

@@ -12,6 +12,7 @@ use hindsight_schemas::row_binary::Millis;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::gaps::{GapView, stored};
 use crate::Reader;
 use crate::access::Caller;
 use crate::audit::AuditView;
@@ -25,7 +26,7 @@ const MOST: usize = 10_000;
 /// One marker.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Marker {
-    /// page, click, input, error, console, network, audit, ...
+    /// page, click, input, error, console, network, audit, gap, ...
     kind: String,
     /// Unix milliseconds.
     at_ms: i64,
@@ -33,8 +34,10 @@ pub(crate) struct Marker {
     offset_ms: i64,
     tab: String,
     seq: Option<u32>,
+    /// Of a gap: its last batch.
+    seq_to: Option<u32>,
     index: Option<u32>,
-    /// For people.
+    /// For people; of a gap of what was sent its reason, as in the manifest.
     label: String,
     url: String,
     level: String,
@@ -102,6 +105,7 @@ impl EventRow {
             kind: self.kind,
             tab: self.tab,
             seq: Some(self.seq),
+            seq_to: None,
             index: Some(self.index),
             url: self.url,
             level: self.level,
@@ -151,6 +155,9 @@ pub(crate) async fn markers(
         let (audit_id, at_ms) = (hit.id.to_string(), hit.occurred_at_us.div_euclid(1000));
         items.push(audit_marker(audit_id, at_ms, started_at_ms, &AuditView::of(hit)?));
     }
+    let manifest = reader.replays.manifest(&project, id).await?;
+    let gaps = manifest.iter().flat_map(stored);
+    items.extend(gaps.take(MOST).map(|gap| gap_marker(gap, started_at_ms)));
     items.sort_by_key(|marker| marker.at_ms);
     Ok(Json(Markers { items, more }))
 }
@@ -162,6 +169,7 @@ fn audit_marker(audit_id: String, at_ms: i64, started_at_ms: i64, event: &AuditV
         offset_ms: at_ms - started_at_ms,
         tab: event.text("tab").unwrap_or_default(),
         seq: None,
+        seq_to: None,
         index: None,
         label: event.text("action").unwrap_or_default(),
         url: String::new(),
@@ -169,5 +177,24 @@ fn audit_marker(audit_id: String, at_ms: i64, started_at_ms: i64, event: &AuditV
         selector: String::new(),
         status: 0,
         audit_id: Some(audit_id),
+    }
+}
+
+/// What recorders tell themselves are events already.
+fn gap_marker(gap: GapView, started_at_ms: i64) -> Marker {
+    Marker {
+        kind: "gap".to_owned(),
+        at_ms: gap.from_ms,
+        offset_ms: gap.from_ms - started_at_ms,
+        tab: gap.tab,
+        seq: gap.seq_from,
+        seq_to: gap.seq_to,
+        index: None,
+        label: gap.reason.to_owned(),
+        url: String::new(),
+        level: String::new(),
+        selector: String::new(),
+        status: 0,
+        audit_id: None,
     }
 }

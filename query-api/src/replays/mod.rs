@@ -1,7 +1,8 @@
-//! Replays: manifest, events, frames, markers.
+//! Replays: manifest, events, frames, markers, and what is missing in them.
 
 pub(crate) mod events;
 pub(crate) mod frames;
+mod gaps;
 pub(crate) mod manifest;
 pub(crate) mod markers;
 

@@ -4,44 +4,60 @@ use std::collections::BTreeMap;
 
 use hindsight_schemas::ids::Seq;
 
-use super::{Gap, INACTIVE_MS, ManifestFrame, TabManifest};
-use crate::segments::format::{Batch, Interval};
+use super::{Gap, GapReason, INACTIVE_MS, ManifestFrame, TabManifest};
+use crate::segments::format::Interval;
 
-/// The numbers from 0 on that a tab lacks. `lost` are batches that are known and can't be read.
-pub(super) fn gaps(tab: &TabManifest, lost: &[Batch]) -> Vec<Gap> {
-    let lost = lost
-        .iter()
-        .filter(|batch| batch.tab == tab.tab)
-        .map(|batch| (batch.seq, None));
-    let present = tab.batches.iter().map(|(seq, batch)| (*seq, Some(batch)));
-    let known: BTreeMap<Seq, Option<&Batch>> = lost.chain(present).collect();
+/// The numbers from 0 on that a tab lacks: those that never came, and those that can't be read.
+pub(super) fn gaps(tab: &TabManifest) -> Vec<Gap> {
+    let lost = tab.lost.iter().map(|(seq, span)| (*seq, (*span, false)));
+    let present = tab.batches.iter().map(|(seq, batch)| {
+        let span = Interval {
+            from_ms: batch.first_at_ms,
+            to_ms: batch.last_at_ms,
+        };
+        (*seq, (span, true))
+    });
+    let known: BTreeMap<Seq, (Interval, bool)> = lost.chain(present).collect();
 
     let mut gaps: Vec<Gap> = Vec::new();
     let mut next: Seq = 0;
-    let mut before: Option<&Batch> = None;
-    for (seq, batch) in &known {
-        if let Some(batch) = batch {
-            if *seq > next {
-                gaps.push(gap(tab, next, seq - 1, before, Some(batch)));
-            }
-            next = seq.saturating_add(1);
-            before = Some(batch);
+    let mut before: Option<Interval> = None;
+    for (seq, (span, readable)) in known {
+        if seq > next {
+            gaps.push(Gap {
+                reason: GapReason::Missing,
+                tab: tab.tab.clone(),
+                seq_from: next,
+                seq_to: seq - 1,
+                from_ms: before.map(|before| before.to_ms),
+                to_ms: Some(span.from_ms),
+            });
         }
-    }
-    if let Some((last, None)) = known.last_key_value() {
-        gaps.push(gap(tab, next, *last, before, None));
+        if !readable {
+            add_unreadable(&mut gaps, tab, seq, span);
+        }
+        next = seq.saturating_add(1);
+        before = Some(span);
     }
     gaps
 }
 
-fn gap(tab: &TabManifest, seq_from: Seq, seq_to: Seq, before: Option<&Batch>, behind: Option<&Batch>) -> Gap {
-    let from_ms = before.map(|batch| batch.last_at_ms);
-    Gap {
-        tab: tab.tab.clone(),
-        seq_from,
-        seq_to,
-        from_ms,
-        to_ms: behind.map(|batch| batch.first_at_ms),
+/// Neighbours that can't be read are one gap.
+fn add_unreadable(gaps: &mut Vec<Gap>, tab: &TabManifest, seq: Seq, span: Interval) {
+    match gaps.last_mut() {
+        Some(last) if last.reason == GapReason::Unreadable && last.seq_to.saturating_add(1) == seq => {
+            last.seq_to = seq;
+            last.from_ms = last.from_ms.map(|from_ms| from_ms.min(span.from_ms));
+            last.to_ms = last.to_ms.map(|to_ms| to_ms.max(span.to_ms));
+        }
+        _ => gaps.push(Gap {
+            reason: GapReason::Unreadable,
+            tab: tab.tab.clone(),
+            seq_from: seq,
+            seq_to: seq,
+            from_ms: Some(span.from_ms),
+            to_ms: Some(span.to_ms),
+        }),
     }
 }
 

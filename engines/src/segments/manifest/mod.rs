@@ -2,7 +2,7 @@
 //!
 //! Pure. **Invariant:** each (tab, seq) that was stored anywhere is in the plan exactly once, at its lowest position; a
 //! twin with other content is listed as conflict, a number that is missing or can't be read as gap. A late batch shows
-//! at once, and a stale compactor can hide nothing.
+//! at once, a stale compactor can hide nothing, and damage is a gap with its own reason as long as no copy is whole.
 
 mod holes;
 mod plan;
@@ -11,10 +11,10 @@ mod twins;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hindsight_schemas::ids::{ProjectId, Seq, SessionId, Tab};
+use hindsight_schemas::ids::{Position, ProjectId, Seq, SessionId, Tab};
 
 use super::flush::FlushFrame;
-use super::format::{Batch, Conflict, Footer, Frame, Interval, Keyframe, Run};
+use super::format::{Batch, Conflict, Digest, Footer, Frame, Interval, Keyframe, Run};
 use super::frame_id::FrameId;
 use super::path::{PathError, SegmentPath};
 
@@ -57,6 +57,27 @@ pub struct Sources<'a> {
     pub closed: bool,
     /// Frames that were found damaged: another copy of their batches is taken, else they are gaps.
     pub unreadable: BTreeSet<FrameId>,
+    /// Batches in objects of which not even the footer can be read: the same holds for them.
+    pub lost: &'a [LostBatch],
+}
+
+/// A batch in an object whose footer can't be read: all that an index tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostBatch {
+    /// The project.
+    pub project: ProjectId,
+    /// The session.
+    pub session_id: SessionId,
+    /// The tab.
+    pub tab: Tab,
+    /// Its number.
+    pub seq: Seq,
+    /// The frame that held it.
+    pub frame: FrameId,
+    /// Its place in the log and its content, where the index tells them of each batch.
+    pub known: Option<(Position, Digest)>,
+    /// Event times of the frame.
+    pub span: Interval,
 }
 
 /// Why there is no manifest.
@@ -81,18 +102,39 @@ pub struct ManifestFrame {
     pub described: Frame,
 }
 
+/// Why a gap is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GapReason {
+    /// Batches with these numbers never came.
+    Missing,
+    /// They came and were kept, and no copy can be read any more.
+    Unreadable,
+}
+
+impl GapReason {
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing_batches",
+            Self::Unreadable => "unreadable_frames",
+        }
+    }
+}
+
 /// Numbers that are missing within a tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
+    /// Why.
+    pub reason: GapReason,
     /// The tab.
     pub tab: Tab,
     /// First missing number.
     pub seq_from: Seq,
     /// Last missing number.
     pub seq_to: Seq,
-    /// Last event time before the gap; `None` if it is at the start.
+    /// Last event time before missing batches, first of unreadable ones; `None` if nothing comes before.
     pub from_ms: Option<i64>,
-    /// First event time behind the gap; `None` if nothing comes behind it.
+    /// First event time behind missing batches, last of unreadable ones; `None` if nothing comes behind.
     pub to_ms: Option<i64>,
 }
 
@@ -107,6 +149,8 @@ pub struct TabManifest {
     pub events: u64,
     /// The batches that count, by number.
     pub batches: BTreeMap<Seq, Batch>,
+    /// Batches that were kept and can't be read, and when they were.
+    pub lost: BTreeMap<Seq, Interval>,
     /// Its events in order.
     pub(super) plan: Vec<Piece>,
 }
@@ -147,7 +191,7 @@ pub struct Manifest {
     pub conflicts: Vec<Conflict>,
     /// When nobody did anything, in any tab.
     pub inactive: Vec<Interval>,
-    /// Frames that can't be read.
+    /// Frames that can't be read and are missed: no other copy of what they held is whole.
     pub unreadable: BTreeSet<FrameId>,
     /// The generation that it is made from.
     pub(super) generation: Option<Arc<Footer>>,
@@ -171,17 +215,9 @@ impl Manifest {
                 row.described.clone(),
             )?);
         }
-        let (winners, conflicts) = twins::winners(&sources, &frames, flush_from);
-        let lost: Vec<Batch> = winners
-            .values()
-            .filter(|winner| winner.source.is_none())
-            .map(|winner| winner.batch.clone())
-            .collect();
-        let unreadable: BTreeSet<FrameId> = frames
-            .iter()
-            .map(|frame| frame.id)
-            .filter(|id| sources.unreadable.contains(id))
-            .collect();
+        let broken = twins::broken(&sources.unreadable, &frames, flush_from);
+        let (winners, conflicts) = twins::winners(&sources, &frames, flush_from, &broken);
+        let unreadable = twins::missed(&sources, &frames, &broken, &winners);
         let (frames, mut tabs) = plan::plan(frames, winners);
         tabs.sort_by(|a, b| (a.span.from_ms, &a.tab).cmp(&(b.span.from_ms, &b.tab)));
 
@@ -190,7 +226,7 @@ impl Manifest {
             .map(|tab| tab.span)
             .reduce(hull)
             .unwrap_or(Interval { from_ms: 0, to_ms: 0 });
-        let gaps: Vec<Gap> = tabs.iter().flat_map(|tab| holes::gaps(tab, &lost)).collect();
+        let gaps: Vec<Gap> = tabs.iter().flat_map(holes::gaps).collect();
         let inactive = holes::inactive(span, &frames);
         let compacted = frames
             .iter()
@@ -254,6 +290,35 @@ impl Manifest {
         self.frames.iter().find(|frame| frame.id == id)
     }
 
+    /// Every frame that has to be whole for all of it to be read: those of the plan, and their dictionaries.
+    pub fn needed(&self) -> Vec<ManifestFrame> {
+        let mut needed: BTreeMap<FrameId, ManifestFrame> = BTreeMap::new();
+        let mut asked: Vec<ManifestFrame> = self.frames.clone();
+        while let Some(frame) = asked.pop() {
+            asked.extend(self.dictionary_of(&frame));
+            // A dictionary lies before what needs it, so this ends.
+            needed.insert(frame.id, frame);
+        }
+        needed.into_values().collect()
+    }
+
+    /// The frame whose unpacked bytes are this frame's dictionary, as the generation's footer describes it.
+    pub(super) fn dictionary_of(&self, frame: &ManifestFrame) -> Option<ManifestFrame> {
+        let number = frame.described.dictionary?;
+        let footer = self.generation.as_ref()?;
+        let described = footer.frames.get(number as usize)?;
+        match FrameId::of(&frame.object, number)? {
+            id @ FrameId::Generation { .. } if described.offset < frame.described.offset => {
+                Some(ManifestFrame {
+                    id,
+                    object: frame.object.clone(),
+                    described: described.clone(),
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// The batch that is kept longest: its class and expiry hold for the session's object.
     pub fn longest_kept(&self) -> Option<&Batch> {
         self.tabs
@@ -290,7 +355,11 @@ fn owner(sources: &Sources<'_>) -> Result<Option<(ProjectId, SessionId)>, Manife
         .flush
         .iter()
         .map(|row| (row.batch.project.clone(), row.batch.session_id));
-    let mut owners = claimed.into_iter().chain(of_rows);
+    let of_lost = sources
+        .lost
+        .iter()
+        .map(|lost| (lost.project.clone(), lost.session_id));
+    let mut owners = claimed.into_iter().chain(of_rows).chain(of_lost);
     let Some(first) = owners.next() else {
         return Ok(None);
     };

@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 
 use hindsight_schemas::ids::{Seq, Tab};
 
-use super::twins::{Source, Winner};
+use super::twins::{Source, Winner, Winners};
 use super::{ManifestFrame, Piece, TabManifest, hull};
 use crate::segments::format::{Interval, Keyframe, Run};
 use crate::segments::frame_id::FrameId;
 
 /// The frames that are used, in the order of reading, and the tabs.
-pub(super) fn plan(
-    frames: Vec<ManifestFrame>,
-    winners: BTreeMap<(Tab, Seq), Winner>,
-) -> (Vec<ManifestFrame>, Vec<TabManifest>) {
+pub(super) fn plan(frames: Vec<ManifestFrame>, winners: Winners) -> (Vec<ManifestFrame>, Vec<TabManifest>) {
     let pieces = pieces(&frames, &winners);
     let mut tabs: BTreeMap<Tab, TabManifest> = BTreeMap::new();
     for ((tab, seq), winner) in winners {
@@ -22,10 +19,12 @@ pub(super) fn plan(
             span: Interval { from_ms: 0, to_ms: 0 },
             events: 0,
             batches: BTreeMap::new(),
+            lost: BTreeMap::new(),
             plan: Vec::new(),
         });
-        if winner.source.is_some() {
-            entry.batches.insert(seq, winner.batch);
+        match winner {
+            Winner::Read { batch, .. } => drop(entry.batches.insert(seq, *batch)),
+            Winner::Lost { span } => drop(entry.lost.insert(seq, span)),
         }
     }
     let mut kept = Kept {
@@ -49,15 +48,13 @@ pub(super) fn plan(
             from_ms: piece.run.from_ms,
             to_ms: piece.run.to_ms,
         });
-        tab.span = spans.reduce(hull).unwrap_or(tab.span);
+        let lost = tab.lost.values().copied();
+        tab.span = spans.chain(lost).reduce(hull).unwrap_or(tab.span);
     }
     (with_addresses(kept.order), tabs.into_values().collect())
 }
 
-fn pieces(
-    frames: &[ManifestFrame],
-    winners: &BTreeMap<(Tab, Seq), Winner>,
-) -> BTreeMap<(Tab, Seq, u32), Piece> {
+fn pieces(frames: &[ManifestFrame], winners: &Winners) -> BTreeMap<(Tab, Seq, u32), Piece> {
     let mut pieces = BTreeMap::new();
     for (at, frame) in frames.iter().enumerate() {
         let is_generation = matches!(frame.id, FrameId::Generation { .. });
@@ -70,10 +67,8 @@ fn pieces(
         let mut raw_at = 0;
         for run in &described.runs {
             let key = (described.tab.clone(), run.seq);
-            if winners
-                .get(&key)
-                .is_some_and(|winner| winner.source == Some(here))
-            {
+            let is_read = |winner: &Winner| matches!(winner, Winner::Read { source, .. } if *source == here);
+            if winners.get(&key).is_some_and(is_read) {
                 let keyframes = described.keyframes.iter().filter(|keyframe| holds(run, keyframe));
                 let piece = Piece {
                     frame: at,
