@@ -4,9 +4,10 @@
 //! it, not sooner. A commit that names a partition that is not ours never leaves. A lease that is over is not renewed
 //! (`lease`): all partitions are told as revoked, and the member joins anew.
 //!
-//! **Failure.** A position that is not in the log is found by asking at the seek, and again whenever librdkafka would
-//! reset it. Without brokers a poll brings nothing; librdkafka goes on trying, and itself gives the partitions up when
-//! the session time-out has passed without a heartbeat. **Bound**: `poll_items`, `poll_bytes`, `fetch_bytes`.
+//! **Failure.** A position that is not in the log is found by asking at the seek. Where retention overtakes a reader
+//! later, librdkafka stops the partition, and the member joins anew, so that each position is asked for again. Without
+//! brokers a poll brings nothing; librdkafka goes on trying, and itself gives the partitions up when the session time-out
+//! has passed without a heartbeat. **Bound**: `poll_items`, `poll_bytes`, `fetch_bytes`.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -105,20 +106,20 @@ impl KafkaConsumer {
         Ok(self.member.as_mut().expect("made above"))
     }
 
-    /// The lease is over: nothing of this member is ours any more.
-    fn start_over(&mut self) -> Vec<Polled> {
+    /// Leaves the group, to join it anew with the next poll: nothing of this member is ours any more.
+    fn start_over(&mut self) -> Option<Polled> {
+        self.member = None;
+        self.waiting.clear();
+        let lost: Vec<_> = std::mem::take(&mut self.cursors).into_keys().collect();
+        (!lost.is_empty()).then_some(Polled::Revoked(lost))
+    }
+
+    fn start_over_late(&mut self) -> Vec<Polled> {
         tracing::warn!(
             group = self.group,
             "not polled for the session time-out, joining anew"
         );
-        self.member = None;
-        self.waiting.clear();
-        let lost: Vec<_> = std::mem::take(&mut self.cursors).into_keys().collect();
-        if lost.is_empty() {
-            Vec::new()
-        } else {
-            vec![Polled::Revoked(lost)]
-        }
+        self.start_over().into_iter().collect()
     }
 
     /// Gives away what the last poll told as revoked.
@@ -149,13 +150,17 @@ impl KafkaConsumer {
             } else {
                 Duration::ZERO
             };
-            let Some(event) = self.member()?.next(wait) else {
+            let event = self.member()?.next(wait);
+            // The wait itself may have been too long: the whole process can have stood still in it.
+            if !self.lease.renew(since_boot()) {
+                return Ok(self.start_over_late());
+            }
+            let Some(event) = event else {
                 rung |= self.bell.was_rung();
                 if rung || !polled.is_empty() || left.is_zero() {
                     break;
                 }
                 self.inner.intact()?;
-                self.lease.renew(since_boot());
                 continue;
             };
             let rebalanced = matches!(event, Event::Assigned(_) | Event::Revoked(_));
@@ -172,7 +177,7 @@ impl KafkaConsumer {
                     break;
                 }
             }
-            if rebalanced {
+            if rebalanced || self.member.is_none() {
                 break;
             }
         }
@@ -263,10 +268,19 @@ impl KafkaConsumer {
         let refused = |remedy: &str| Err(ConsumerError::Engine(format!("{words}; {remedy}")));
         match code {
             _ if fatal => Err(ConsumerError::Fenced(words)),
-            AutoOffsetReset | OffsetOutOfRange | LogTruncation => match partition {
-                Some(partition) => self.look_at_range(partition),
-                None => Ok(None),
-            },
+            // librdkafka has stopped reading the partition. Joining anew has every position looked at again by
+            // the seek that opens it, which tells what is out of range.
+            AutoOffsetReset | OffsetOutOfRange | LogTruncation => {
+                self.inner.look_at_identity();
+                self.inner.intact()?;
+                tracing::warn!(
+                    group = self.group,
+                    ?partition,
+                    words,
+                    "position is not in the log"
+                );
+                Ok(self.start_over())
+            }
             UnknownTopic | UnknownTopicId | UnknownTopicOrPartition => {
                 self.inner.look_at_identity();
                 self.inner.intact()?;
@@ -275,7 +289,7 @@ impl KafkaConsumer {
             TopicAuthorizationFailed => refused("give the user the right to read the topic"),
             GroupAuthorizationFailed => refused("give the user the right to read the group"),
             InvalidSessionTimeout => refused(
-                "log.session_timeout has to lie between the broker's group.min.session.timeout.ms and \
+                "log.session_timeout_ms has to lie between the broker's group.min.session.timeout.ms and \
                  group.max.session.timeout.ms",
             ),
             _ => {
@@ -283,17 +297,6 @@ impl KafkaConsumer {
                 Ok(None)
             }
         }
-    }
-
-    /// librdkafka would reset a position: where it really is outside the log this is told, else it is set again.
-    fn look_at_range(&mut self, partition: Partition) -> Result<Option<Polled>, ConsumerError> {
-        self.inner.look_at_identity();
-        self.inner.intact()?;
-        let Some(asked) = self.cursors.get(&partition).and_then(|cursor| cursor.next) else {
-            return Ok(None);
-        };
-        self.seek(partition, asked)?;
-        Ok(self.waiting.pop_back())
     }
 
     fn own(&mut self, partition: Partition) -> Result<&mut Cursor, ConsumerError> {
@@ -362,7 +365,7 @@ impl Consumer for KafkaConsumer {
     fn poll(&mut self, timeout: Duration) -> Result<Vec<Polled>, ConsumerError> {
         self.inner.intact()?;
         if self.member.is_some() && !self.lease.renew(since_boot()) {
-            return Ok(self.start_over());
+            return Ok(self.start_over_late());
         }
         self.give_away()?;
         self.read(timeout)

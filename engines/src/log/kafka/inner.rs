@@ -14,7 +14,9 @@ use super::identity::Identity;
 use super::meters;
 use super::names::Names;
 use super::native::describe;
+use super::patience::ask_again;
 use super::producer::Producer;
+use super::readers::Readers;
 use super::settings::Settings;
 use crate::log::ConsumerError;
 
@@ -28,6 +30,7 @@ pub(super) struct Inner {
     pub(super) identity: Identity,
     pub(super) producer: Producer,
     pub(super) unanswered: Mutex<Option<Instant>>,
+    pub(super) readers: Readers,
 }
 
 impl Inner {
@@ -42,9 +45,9 @@ impl Inner {
             let topic = self.names.topic(partition.topic);
             let number = partition.partition.cast_signed();
             let timeout = self.settings.request_timeout;
-            let answer = self
-                .producer
-                .with_client(|client| client.fetch_watermarks(topic, number, timeout));
+            let answer = self.producer.with_client(|client| {
+                ask_again(timeout, |left| client.fetch_watermarks(topic, number, left))
+            });
             let (first, next) = answer.map_err(|error| error.to_string())?;
             Ok((first.max(0).cast_unsigned(), next.max(0).cast_unsigned()))
         })

@@ -17,6 +17,7 @@ use rdkafka::{Offset as Place, TopicPartitionList};
 use super::context::{Complaints, Context};
 use super::names::Names;
 use super::native::{Event, Queue};
+use super::patience::ask_again;
 use super::settings::Settings;
 use crate::log::{Commit, Committed, ConsumerError};
 
@@ -230,7 +231,7 @@ pub(super) fn committed_of(
     asked: TopicPartitionList,
     timeout: Duration,
 ) -> Result<Vec<(Partition, Option<Committed>)>, ConsumerError> {
-    let answer = client.committed_offsets(asked, timeout).map_err(engine)?;
+    let answer = ask_again(timeout, |left| client.committed_offsets(asked.clone(), left)).map_err(engine)?;
     let mut found = Vec::with_capacity(answer.count());
     for element in answer.elements() {
         element.error().map_err(engine)?;
@@ -280,7 +281,7 @@ fn commit_error(code: RDKafkaErrorCode) -> ConsumerError {
         UnknownMemberId | IllegalGeneration | FencedInstanceId | FencedMemberEpoch | AssignmentLost
         | Fatal => ConsumerError::Fenced(code.to_string()),
         InvalidSessionTimeout => ConsumerError::Engine(format!(
-            "{code}: log.session_timeout is outside the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
+            "{code}: log.session_timeout_ms is outside the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
         )),
         _ => ConsumerError::Engine(code.to_string()),
     }

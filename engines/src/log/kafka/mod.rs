@@ -25,18 +25,18 @@ mod member;
 mod meters;
 mod names;
 mod native;
+mod patience;
 mod producer;
+mod readers;
 mod settings;
 mod topics;
 mod watch;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use hindsight_schemas::ids::{LogId, Offset, Partition, Position, Topic};
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::BaseConsumer;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -48,21 +48,18 @@ pub use topics::Difference;
 use super::murmur2::partition_of;
 use super::{AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, Route};
 use consumer::KafkaConsumer;
-use context::{Complaints, Context};
+use context::Complaints;
 use identity::Identity;
 use inner::Inner;
 use names::Names;
 use producer::Producer;
+use readers::Readers;
 use watch::Watch;
-
-/// Groups whose commits are looked up without joining them: one client each.
-const MOST_GROUPS: usize = 16;
 
 /// The event log on Kafka.
 pub struct KafkaLog {
     inner: Arc<Inner>,
     room: Arc<Semaphore>,
-    readers: Arc<Mutex<BTreeMap<String, Arc<BaseConsumer<Context>>>>>,
     _watch: Watch,
 }
 
@@ -84,10 +81,10 @@ impl KafkaLog {
             identity,
             producer,
             unanswered: Mutex::default(),
+            readers: Readers::default(),
         });
         Ok(Self {
             room,
-            readers: Arc::default(),
             _watch: Watch::start(Arc::clone(&inner)),
             inner,
         })
@@ -149,26 +146,6 @@ impl KafkaLog {
             )),
         }
     }
-
-    /// A client of the group that never joins it.
-    fn reader(&self, group: &str) -> Result<Arc<BaseConsumer<Context>>, ConsumerError> {
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(reader) = readers.get(group) {
-            return Ok(Arc::clone(reader));
-        }
-        if readers.len() >= MOST_GROUPS {
-            readers.pop_first();
-        }
-        let Inner {
-            settings,
-            names,
-            complaints,
-            ..
-        } = &*self.inner;
-        let reader = Arc::new(member::client(settings, names, complaints, group)?);
-        readers.insert(group.to_owned(), Arc::clone(&reader));
-        Ok(reader)
-    }
 }
 
 /// What key and headers take in a record, its lengths included.
@@ -222,7 +199,10 @@ impl EventLog for KafkaLog {
 
     async fn committed(&self, group: &str, partition: Partition) -> Result<Option<Committed>, ConsumerError> {
         self.inner.intact()?;
-        let (inner, reader) = (Arc::clone(&self.inner), self.reader(group)?);
+        let inner = Arc::clone(&self.inner);
+        let reader = inner
+            .readers
+            .of(group, &inner.settings, &inner.names, &inner.complaints)?;
         let asked = spawn_blocking(move || {
             let mut list = TopicPartitionList::with_capacity(1);
             list.add_partition(

@@ -212,7 +212,7 @@ fn difference(
             let (fine, setting) = match property {
                 "max.message.bytes" => (at_least(&found, &wanted), Some("limits.record_bytes")),
                 "min.insync.replicas" => (at_least(&found, &wanted), Some("log.min_insync")),
-                "retention.ms" => (found == wanted, Some("log.retention")),
+                "retention.ms" => (found == wanted, Some("log.retention_hours")),
                 _ => (found == wanted, None),
             };
             let alter = format!("alter the topic's {property}");

@@ -20,6 +20,7 @@ impl Watch {
             let interval = inner.settings.identity_interval;
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 inner.look_at_identity();
+                inner.readers.drain();
             }
         };
         let thread = std::thread::Builder::new()

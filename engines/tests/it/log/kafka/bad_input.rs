@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hindsight_engines::log::kafka::{OpenError, Settings};
-use hindsight_engines::log::{AppendError, Commit, Committed, ConsumerError, EventLog, Polled};
+use hindsight_engines::log::{AppendError, Commit, Committed, Consumer, ConsumerError, EventLog, Polled};
 use hindsight_schemas::ids::Topic;
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 
@@ -155,7 +155,7 @@ async fn a_topic_with_other_partitions_is_refused() {
 
 #[tokio::test]
 async fn a_topic_that_forgets_sooner_is_refused() {
-    let expected = ["retention.ms is 1000, 604800000 is needed", "log.retention"];
+    let expected = ["retention.ms is 1000, 604800000 is needed", "log.retention_hours"];
     check_difference(&[("retention.ms", "1000")], 8, &expected).await;
 }
 
@@ -248,7 +248,7 @@ async fn an_offset_set_by_hand_behind_the_end_is_told() {
     assert_eq!((*asked, *available), (1000, (0, 1)));
 }
 
-/// Retention overtakes a reader that stands still: told with both ends, nothing is skipped silently.
+/// Retention overtakes a reader that stands still: it joins anew, and is told both ends where it seeks its position.
 #[tokio::test]
 async fn a_reader_that_retention_overtakes_is_told() {
     let fixture = KafkaFixture::steady().await;
@@ -260,13 +260,26 @@ async fn a_reader_that_retention_overtakes_is_told() {
     fixture.expire(Topic::Audit).await;
     fixture.log.append(vec![record("d")]).await.unwrap();
     consumer.resume(&[AUDIT]).unwrap();
-    let seen = poll_until(&mut *consumer, |item| matches!(item, Polled::OutOfRange { .. })).unwrap();
-    let Some(Polled::OutOfRange { asked, available, .. }) = seen.last() else {
-        unreachable!("it was polled for")
+    let assigned =
+        |item: &Polled| matches!(item, Polled::Assigned(partitions) if partitions.contains(&AUDIT));
+    let seen = poll_until(&mut *consumer, assigned).unwrap();
+    assert!(matches!(&seen[0], Polled::Revoked(_)), "{seen:?}");
+    assert_eq!(texts(&seen), [] as [&str; 0], "nothing was skipped silently");
+    check_out_of_range(&mut *consumer, 1);
+    for _ in 0..2 {
+        consumer.seek(AUDIT, 3).unwrap();
+        let seen = poll_until(&mut *consumer, |item| matches!(item, Polled::EndOfPartition(..))).unwrap();
+        assert_eq!(texts(&seen), ["d"]);
+        check_out_of_range(&mut *consumer, 1000);
+    }
+}
+
+/// Of a log that has offset 3 alone.
+fn check_out_of_range(consumer: &mut dyn Consumer, offset: u64) {
+    consumer.seek(AUDIT, offset).unwrap();
+    let seen = poll_until(consumer, |item| matches!(item, Polled::OutOfRange { .. })).unwrap();
+    let [Polled::OutOfRange { asked, available, .. }] = &seen[..] else {
+        panic!("{seen:?}");
     };
-    assert_eq!((*asked, *available), (1, (3, 4)));
-    assert_eq!(texts(&seen), [] as [&str; 0]);
-    consumer.seek(AUDIT, 3).unwrap();
-    let seen = poll_until(&mut *consumer, |item| matches!(item, Polled::EndOfPartition(..))).unwrap();
-    assert_eq!(texts(&seen), ["d"]);
+    assert_eq!((*asked, *available), (offset, (3, 4)));
 }

@@ -1,7 +1,7 @@
 //! What the conformance suite does to Kafka from outside.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hindsight_engines::log::EventLog;
@@ -14,6 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tokio::sync::MutexGuard;
 
+use super::PATIENCE;
 use super::broker::{Broker, mortal, steady};
 
 /// One log with names of its own.
@@ -72,13 +73,16 @@ impl KafkaFixture {
             all.add_partition_offset(&self.topic(topic), number.cast_signed(), Offset::End)
                 .unwrap();
         }
-        let answer = self
-            .admin()
-            .delete_records(&all, &AdminOptions::new())
-            .await
-            .unwrap();
-        for element in answer.elements() {
-            element.error().unwrap();
+        let admin = self.admin();
+        let deadline = Instant::now() + PATIENCE;
+        // A broker that has just come back does not lead its partitions yet.
+        loop {
+            let answer = admin.delete_records(&all, &AdminOptions::new()).await.unwrap();
+            let refused = answer.elements().iter().find_map(|element| element.error().err());
+            match refused {
+                None => break,
+                Some(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
         }
     }
 }
@@ -131,6 +135,7 @@ impl Fixture for KafkaFixture {
             )
             .create()
             .unwrap();
+        let before = self.log.offsets(partition).await.unwrap().1;
         let (topic, patience) = (self.topic(partition.topic), Duration::from_secs(30));
         tokio::task::spawn_blocking(move || {
             producer.init_transactions(patience).unwrap();
@@ -146,6 +151,11 @@ impl Fixture for KafkaFixture {
         })
         .await
         .unwrap();
+        // The mark at its end is written a little after the abort is answered.
+        let deadline = Instant::now() + PATIENCE;
+        while self.log.offsets(partition).await.unwrap().1 < before + offsets {
+            assert!(Instant::now() < deadline, "the transaction does not end");
+        }
     }
 
     async fn expire_all(&mut self) {
