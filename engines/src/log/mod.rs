@@ -9,6 +9,7 @@
 
 pub mod conformance;
 pub mod embedded;
+pub mod kafka;
 pub mod murmur2;
 
 use std::time::Duration;
@@ -135,8 +136,8 @@ pub struct Commit {
 /// The log.
 #[async_trait]
 pub trait EventLog: Send + Sync {
-    /// Names the log while its offsets mean the same.
-    fn id(&self) -> LogId;
+    /// Names a topic of the log while its offsets mean the same.
+    fn id(&self, topic: Topic) -> LogId;
 
     /// The number of partitions of a topic.
     fn partitions(&self, topic: Topic) -> u32;

@@ -93,7 +93,7 @@ impl MemoryLog {
 
 #[async_trait]
 impl EventLog for MemoryLog {
-    fn id(&self) -> LogId {
+    fn id(&self, _: Topic) -> LogId {
         LogId(uuid::Uuid::nil())
     }
 
@@ -116,7 +116,7 @@ impl EventLog for MemoryLog {
         let positions = records
             .iter()
             .map(|record| Position {
-                log_id: self.id(),
+                log_id: self.id(record.topic),
                 partition: Partition {
                     topic: record.topic,
                     partition: 0,

@@ -3,7 +3,7 @@
 //! **Invariants:** one data directory per process; one statement at a time on a connection, which the types say by
 //! borrowing it mutably; a connection is dropped after any error (its later statements could answer 394).
 //! **Failure**: every error comes as an [`EngineError`] with ClickHouse's code. **Bound**: `max_server_memory_usage`.
-#![allow(unsafe_code)] // This is the one file that calls C.
+#![allow(unsafe_code)] // Calls C; the log's binding of librdkafka is the only other file that does.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;

@@ -18,7 +18,11 @@ pub async fn positions_say_where_records_lie(fixture: &mut dyn Fixture) {
         .expect("the append is answered");
     let places: Vec<_> = positions.iter().map(|position| position.partition).collect();
     assert_eq!(places, [audit(1), audit(2), audit(1)]);
-    assert!(positions.iter().all(|position| position.log_id == log.id()));
+    assert!(
+        positions
+            .iter()
+            .all(|position| position.log_id == log.id(Topic::Audit))
+    );
     assert!(positions[0].offset < positions[2].offset, "{positions:?}");
     let mut consumer = consumer_of_all(&*log, "positions");
     let (records, _) = read_to_end(&mut *consumer, audit(1), 0);

@@ -238,7 +238,8 @@ fn log_closed() -> AppendError {
 
 #[async_trait]
 impl EventLog for EmbeddedLog {
-    fn id(&self) -> LogId {
+    /// One for all topics: they lie in one file.
+    fn id(&self, _: Topic) -> LogId {
         self.inner.id
     }
 

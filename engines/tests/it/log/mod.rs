@@ -1,8 +1,9 @@
-//! The embedded event log: the suite that every log passes, and what is its own.
+//! The event logs: the suite that every log passes, and what is each one's own.
 
 mod bounds;
 mod disk;
 mod fixture;
+mod kafka;
 mod power_loss;
 
 mod conformance {

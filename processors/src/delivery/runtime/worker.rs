@@ -167,7 +167,7 @@ impl<M: Materializer> Worker<M> {
         let materializer = Arc::clone(&self.tasks.materializer);
         let spec = LaneSpec {
             partition,
-            log_id: self.tasks.log.id(),
+            log_id: self.tasks.log.id(partition.topic),
             view_generation: materializer.view_generation(),
             version: materializer.version(),
             limits: materializer.limits(),

@@ -1,0 +1,288 @@
+//! One client of librdkafka in a group: its queue, its commits, and what is answered by the group's coordinator.
+//!
+//! **Invariants:** one commit in flight; the next is sent only after the answer to the one before, so none can land
+//! behind a later one. A commit names only partitions that its caller has checked to be its own.
+//! **Failure**: without an answer within `request_timeout` the commit is to be sent again; the answer that comes late is
+//! waited for first. **Bound**: `request_timeout` for each call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hindsight_schemas::ids::{Offset, Partition};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset as Place, TopicPartitionList};
+
+use super::context::{Complaints, Context};
+use super::names::Names;
+use super::native::{Event, Queue};
+use super::patience::ask_again;
+use super::settings::Settings;
+use crate::log::{Commit, Committed, ConsumerError};
+
+/// Longest metadata of a commit: the broker's default (`offset.metadata.max.bytes`).
+const METADATA_BYTES: usize = 4096;
+
+/// A client in a group.
+pub(super) struct Member {
+    // The queues go before the client that they keep alive.
+    queue: Arc<Queue>,
+    answers: Queue,
+    client: Arc<BaseConsumer<Context>>,
+    unanswered: bool,
+    names: Names,
+    complaints: Complaints,
+    request_timeout: Duration,
+}
+
+impl Member {
+    /// Joins the group on these topics.
+    pub(super) fn join(
+        settings: &Settings,
+        names: &Names,
+        complaints: &Complaints,
+        group: &str,
+        topics: &[&str],
+    ) -> Result<Self, ConsumerError> {
+        let client = client(settings, names, complaints, group)?;
+        client.subscribe(topics).map_err(engine)?;
+        let client = Arc::new(client);
+        let queues = Queue::of_consumer(&client).zip(Queue::for_answers(&client));
+        let (queue, answers) =
+            queues.ok_or_else(|| ConsumerError::Engine("the client has no queue".into()))?;
+        Ok(Self {
+            queue: Arc::new(queue),
+            answers,
+            client,
+            unanswered: false,
+            names: names.clone(),
+            complaints: complaints.clone(),
+            request_timeout: settings.request_timeout,
+        })
+    }
+
+    pub(super) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    pub(super) fn next(&self, timeout: Duration) -> Option<Event> {
+        self.queue.next(timeout, &self.names)
+    }
+
+    /// The group has given our partitions to others.
+    pub(super) fn is_put_out(&self) -> bool {
+        self.client.assignment_lost()
+    }
+
+    /// Answers the group that the partitions it gave us are taken; fetching begins with [`Member::fetch`].
+    pub(super) fn take(&self) -> Result<(), ConsumerError> {
+        self.client
+            .incremental_assign(&TopicPartitionList::new())
+            .map_err(engine)
+    }
+
+    /// Gives back partitions; those that are fetched have to be named.
+    pub(super) fn give_back(&self, fetched: &[Partition]) -> Result<(), ConsumerError> {
+        self.client
+            .incremental_unassign(&self.list(fetched))
+            .map_err(engine)
+    }
+
+    /// Begins to fetch a partition.
+    pub(super) fn fetch(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
+        self.client
+            .incremental_assign(&self.list_at(partition, from)?)
+            .map_err(engine)
+    }
+
+    /// Fetches on from elsewhere.
+    pub(super) fn fetch_from(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
+        let list = self.list_at(partition, from)?;
+        let answer = self
+            .client
+            .seek_partitions(list, self.request_timeout)
+            .map_err(engine)?;
+        answer
+            .elements()
+            .iter()
+            .try_for_each(|element| element.error())
+            .map_err(engine)
+    }
+
+    pub(super) fn pause(&self, partitions: &[Partition]) -> Result<(), ConsumerError> {
+        self.client.pause(&self.list(partitions)).map_err(engine)
+    }
+
+    pub(super) fn resume(&self, partitions: &[Partition]) -> Result<(), ConsumerError> {
+        self.client.resume(&self.list(partitions)).map_err(engine)
+    }
+
+    /// What the group committed.
+    pub(super) fn committed(
+        &self,
+        partitions: &[Partition],
+    ) -> Result<Vec<(Partition, Option<Committed>)>, ConsumerError> {
+        let asked = self.list(partitions);
+        committed_of(&self.client, &self.names, asked, self.request_timeout)
+            .map_err(|error| self.explained(error))
+    }
+
+    /// Commits several partitions in one request.
+    pub(super) fn commit(&mut self, commits: &[Commit]) -> Result<(), ConsumerError> {
+        self.settle()?;
+        let offsets = self.commit_list(commits)?;
+        self.answers
+            .commit(&offsets)
+            .map_err(|code| self.explained(commit_error(code)))?;
+        self.unanswered = true;
+        match self.answers.commit_answer(self.request_timeout) {
+            Some(answer) => {
+                self.unanswered = false;
+                answer.map_err(|code| self.explained(commit_error(code)))
+            }
+            None => Err(self.unanswered_for()),
+        }
+    }
+
+    /// Waits for the answer that is still out.
+    fn settle(&mut self) -> Result<(), ConsumerError> {
+        if self.unanswered && self.answers.commit_answer(self.request_timeout).is_none() {
+            return Err(self.unanswered_for());
+        }
+        self.unanswered = false;
+        Ok(())
+    }
+
+    fn unanswered_for(&self) -> ConsumerError {
+        let words = format!("no answer within {:?}", self.request_timeout);
+        ConsumerError::Retriable(self.complaints.explain(&words))
+    }
+
+    fn explained(&self, error: ConsumerError) -> ConsumerError {
+        match error {
+            ConsumerError::Retriable(words) => ConsumerError::Retriable(self.complaints.explain(&words)),
+            ConsumerError::Engine(words) => ConsumerError::Engine(self.complaints.explain(&words)),
+            fenced @ ConsumerError::Fenced(_) => fenced,
+        }
+    }
+
+    fn commit_list(&self, commits: &[Commit]) -> Result<TopicPartitionList, ConsumerError> {
+        let mut list = TopicPartitionList::with_capacity(commits.len());
+        for Commit { partition, committed } in commits {
+            let bytes = committed.metadata.len();
+            if bytes > METADATA_BYTES {
+                return Err(ConsumerError::Engine(format!(
+                    "metadata of {bytes} bytes is over {METADATA_BYTES} (the broker's offset.metadata.max.bytes)"
+                )));
+            }
+            let (topic, number) = self.named(*partition);
+            list.add_partition(topic, number)
+                .set_metadata(committed.metadata.as_str());
+            list.set_partition_offset(topic, number, place(committed.offset)?)
+                .map_err(engine)?;
+        }
+        Ok(list)
+    }
+
+    fn named(&self, partition: Partition) -> (&str, i32) {
+        (
+            self.names.topic(partition.topic),
+            partition.partition.cast_signed(),
+        )
+    }
+
+    fn list(&self, partitions: &[Partition]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            let (topic, number) = self.named(*partition);
+            list.add_partition(topic, number);
+        }
+        list
+    }
+
+    fn list_at(&self, partition: Partition, offset: Offset) -> Result<TopicPartitionList, ConsumerError> {
+        let (topic, number) = self.named(partition);
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(topic, number, place(offset)?)
+            .map_err(engine)?;
+        Ok(list)
+    }
+}
+
+/// A client with a group, which has not joined it.
+pub(super) fn client(
+    settings: &Settings,
+    names: &Names,
+    complaints: &Complaints,
+    group: &str,
+) -> Result<BaseConsumer<Context>, ConsumerError> {
+    let context = Context {
+        client: group.to_owned(),
+        complaints: complaints.clone(),
+    };
+    BaseConsumer::from_config_and_context(&settings.member(&names.group(group)), context).map_err(engine)
+}
+
+/// What a client's group committed for a list of partitions.
+pub(super) fn committed_of(
+    client: &BaseConsumer<Context>,
+    names: &Names,
+    asked: TopicPartitionList,
+    timeout: Duration,
+) -> Result<Vec<(Partition, Option<Committed>)>, ConsumerError> {
+    let answer = ask_again(timeout, |left| client.committed_offsets(asked.clone(), left)).map_err(engine)?;
+    let mut found = Vec::with_capacity(answer.count());
+    for element in answer.elements() {
+        element.error().map_err(engine)?;
+        let Some(partition) = names.partition(element.topic(), element.partition()) else {
+            continue;
+        };
+        let committed = match element.offset() {
+            Place::Offset(offset) => Some(Committed {
+                offset: offset.cast_unsigned(),
+                metadata: element.metadata().to_owned(),
+            }),
+            _ => None,
+        };
+        found.push((partition, committed));
+    }
+    Ok(found)
+}
+
+fn place(offset: Offset) -> Result<Place, ConsumerError> {
+    i64::try_from(offset)
+        .map(Place::Offset)
+        .map_err(|_| ConsumerError::Engine(format!("offset {offset} is beyond what Kafka counts")))
+}
+
+pub(super) fn engine(error: impl std::fmt::Display) -> ConsumerError {
+    ConsumerError::Engine(error.to_string())
+}
+
+/// What a refused commit means: send it again, we are out, or the engine's own words.
+fn commit_error(code: RDKafkaErrorCode) -> ConsumerError {
+    use RDKafkaErrorCode::{
+        AssignmentLost, BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable, Fatal,
+        FencedInstanceId, FencedMemberEpoch, IllegalGeneration, InvalidSessionTimeout, NotCoordinator,
+        OperationTimedOut, RebalanceInProgress, RequestTimedOut, StaleMemberEpoch, UnknownMemberId,
+        WaitingForCoordinator,
+    };
+    match code {
+        RebalanceInProgress
+        | StaleMemberEpoch
+        | OperationTimedOut
+        | RequestTimedOut
+        | BrokerTransportFailure
+        | NotCoordinator
+        | CoordinatorNotAvailable
+        | CoordinatorLoadInProgress
+        | WaitingForCoordinator => ConsumerError::Retriable(code.to_string()),
+        UnknownMemberId | IllegalGeneration | FencedInstanceId | FencedMemberEpoch | AssignmentLost
+        | Fatal => ConsumerError::Fenced(code.to_string()),
+        InvalidSessionTimeout => ConsumerError::Engine(format!(
+            "{code}: log.session_timeout_ms is outside the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
+        )),
+        _ => ConsumerError::Engine(code.to_string()),
+    }
+}

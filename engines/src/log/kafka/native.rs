@@ -1,0 +1,434 @@
+//! What the `rdkafka` crate leaves out of librdkafka and this log can't do without: where a partition ended and
+//! which partition failed (the crate drops topic and offset), the answer for each partition of a commit (the crate
+//! gives the first error only if all failed), the id of a topic, and waking a poll.
+//!
+//! **Invariants:** a queue is destroyed before the client that it belongs to, because it keeps the client alive. What
+//! librdkafka lends (messages, lists, names) is copied before the event that holds it is destroyed; nothing borrowed
+//! leaves this file.
+#![allow(unsafe_code)] // Calls C, as the binding of libchdb does; nothing else of the log does.
+
+use std::ffi::{CStr, CString, c_char};
+use std::ptr::{NonNull, null_mut};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use hindsight_schemas::ids::{LogId, Offset, Partition};
+use rdkafka::TopicPartitionList;
+use rdkafka::bindings as c;
+use rdkafka::client::Client;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use uuid::Uuid;
+
+use super::context::Context;
+use super::names::Names;
+
+/// What comes out of a consumer's queue.
+pub(super) enum Event {
+    Record(Record),
+    /// The reader stands here at the end.
+    End(Partition, Offset),
+    Assigned(Vec<Partition>),
+    Revoked(Vec<Partition>),
+    Failed(Failure),
+    Statistics(String),
+    Logged(RDKafkaLogLevel, String, String),
+    /// Nothing that concerns a reader.
+    Other,
+}
+
+/// A record, copied out of librdkafka.
+pub(super) struct Record {
+    pub(super) partition: Partition,
+    pub(super) offset: Offset,
+    pub(super) appended_at_ms: i64,
+    pub(super) key: Bytes,
+    pub(super) value: Option<Bytes>,
+    pub(super) headers: Vec<(String, Bytes)>,
+}
+
+/// An error, of a partition or of the client.
+pub(super) struct Failure {
+    pub(super) partition: Option<Partition>,
+    pub(super) code: RDKafkaErrorCode,
+    pub(super) words: String,
+    pub(super) fatal: bool,
+}
+
+/// A queue of a client: the consumer's own, or one made for answers.
+pub(super) struct Queue {
+    queue: NonNull<c::rd_kafka_queue_t>,
+    consumer: Arc<BaseConsumer<Context>>,
+}
+
+// SAFETY: librdkafka's queues may be used from any thread, and so may the client.
+unsafe impl Send for Queue {}
+// SAFETY: as above.
+unsafe impl Sync for Queue {}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from librdkafka with a reference of ours, and the client still lives.
+        unsafe { c::rd_kafka_queue_destroy(self.queue.as_ptr()) };
+    }
+}
+
+impl Queue {
+    /// The queue on which a member of a group gets everything.
+    pub(super) fn of_consumer(consumer: &Arc<BaseConsumer<Context>>) -> Option<Self> {
+        // SAFETY: the client lives; null comes back for one without a group.
+        let queue = unsafe { c::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
+        Some(Self {
+            queue: NonNull::new(queue)?,
+            consumer: Arc::clone(consumer),
+        })
+    }
+
+    /// A queue for answers.
+    pub(super) fn for_answers(consumer: &Arc<BaseConsumer<Context>>) -> Option<Self> {
+        // SAFETY: the client lives.
+        let queue = unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        Some(Self {
+            queue: NonNull::new(queue)?,
+            consumer: Arc::clone(consumer),
+        })
+    }
+
+    /// Lets the poll that waits, or the next one, return at once.
+    pub(super) fn wake(&self) {
+        // SAFETY: the queue lives; yielding is meant for other threads.
+        unsafe { c::rd_kafka_queue_yield(self.queue.as_ptr()) };
+    }
+
+    /// The next event, waiting up to `timeout`.
+    pub(super) fn next(&self, timeout: Duration, names: &Names) -> Option<Event> {
+        let event = self.poll(timeout)?;
+        Some(event.decode(names))
+    }
+
+    fn poll(&self, timeout: Duration) -> Option<Raw> {
+        // SAFETY: the queue lives; what comes back is ours to destroy.
+        let event = unsafe { c::rd_kafka_queue_poll(self.queue.as_ptr(), milliseconds(timeout)) };
+        NonNull::new(event).map(Raw)
+    }
+
+    /// Sends a commit; its answer comes on this queue.
+    pub(super) fn commit(&self, offsets: &TopicPartitionList) -> Result<(), RDKafkaErrorCode> {
+        // SAFETY: client, list and queue live; the list is copied by the call; without a callback the answer is an
+        // event on the queue.
+        let error = unsafe {
+            c::rd_kafka_commit_queue(
+                self.consumer.client().native_ptr(),
+                offsets.ptr(),
+                self.queue.as_ptr(),
+                None,
+                null_mut(),
+            )
+        };
+        checked(error)
+    }
+
+    /// The answer to a commit: `None` when there is none yet, else the first error of the request or of one of
+    /// its partitions.
+    pub(super) fn commit_answer(&self, timeout: Duration) -> Option<Result<(), RDKafkaErrorCode>> {
+        let event = self.poll(timeout)?;
+        // SAFETY: the event lives; the list belongs to it.
+        let (error, list) = unsafe {
+            (
+                c::rd_kafka_event_error(event.ptr()),
+                c::rd_kafka_event_topic_partition_list(event.ptr()),
+            )
+        };
+        let of_request = checked(error);
+        let of_partitions = elements(list).iter().try_for_each(|element| checked(element.err));
+        Some(of_request.and(of_partitions))
+    }
+}
+
+/// An event of ours to destroy.
+struct Raw(NonNull<c::rd_kafka_event_t>);
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // SAFETY: came from `rd_kafka_queue_poll`, destroyed once.
+        unsafe { c::rd_kafka_event_destroy(self.ptr()) };
+    }
+}
+
+impl Raw {
+    fn ptr(&self) -> *mut c::rd_kafka_event_t {
+        self.0.as_ptr()
+    }
+
+    fn decode(&self, names: &Names) -> Event {
+        // SAFETY: the event lives.
+        match unsafe { c::rd_kafka_event_type(self.ptr()) } {
+            c::RD_KAFKA_EVENT_FETCH => self.record(names).map_or(Event::Other, Event::Record),
+            c::RD_KAFKA_EVENT_ERROR => self.failure(names),
+            c::RD_KAFKA_EVENT_REBALANCE => self.rebalance(names),
+            // SAFETY: the event lives, and is one of statistics.
+            c::RD_KAFKA_EVENT_STATS => {
+                Event::Statistics(text(unsafe { c::rd_kafka_event_stats(self.ptr()) }))
+            }
+            c::RD_KAFKA_EVENT_LOG => self.logged(),
+            _ => Event::Other,
+        }
+    }
+
+    /// A fetch event of a consumer holds one message.
+    fn record(&self, names: &Names) -> Option<Record> {
+        // SAFETY: the message belongs to the event, which lives until all is copied.
+        unsafe {
+            let message = c::rd_kafka_event_message_next(self.ptr()).as_ref()?;
+            let mut kind = c::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+            Some(Record {
+                partition: names.partition(&text(c::rd_kafka_topic_name(message.rkt)), message.partition)?,
+                offset: u64::try_from(message.offset).ok()?,
+                appended_at_ms: c::rd_kafka_message_timestamp(message, &mut kind),
+                key: bytes(message.key.cast(), message.key_len).unwrap_or_default(),
+                value: bytes(message.payload.cast(), message.len),
+                headers: headers(message),
+            })
+        }
+    }
+
+    fn failure(&self, names: &Names) -> Event {
+        // SAFETY: the event lives; its partition is a copy of ours to destroy.
+        let (code, words, fatal, place) = unsafe {
+            let place = c::rd_kafka_event_topic_partition(self.ptr());
+            let named = place
+                .as_ref()
+                .map(|place| (text(place.topic), place.partition, place.offset));
+            if !place.is_null() {
+                c::rd_kafka_topic_partition_destroy(place);
+            }
+            (
+                RDKafkaErrorCode::from(c::rd_kafka_event_error(self.ptr())),
+                text(c::rd_kafka_event_error_string(self.ptr())),
+                c::rd_kafka_event_error_is_fatal(self.ptr()) != 0,
+                named,
+            )
+        };
+        let partition = place
+            .as_ref()
+            .and_then(|(topic, number, _)| names.partition(topic, *number));
+        let offset = place.and_then(|(_, _, offset)| u64::try_from(offset).ok());
+        match (code, partition, offset) {
+            (RDKafkaErrorCode::PartitionEOF, Some(partition), Some(offset)) => Event::End(partition, offset),
+            _ => Event::Failed(Failure {
+                partition,
+                code,
+                words,
+                fatal,
+            }),
+        }
+    }
+
+    fn rebalance(&self, names: &Names) -> Event {
+        // SAFETY: the event lives; the list belongs to it.
+        let (code, list) = unsafe {
+            (
+                c::rd_kafka_event_error(self.ptr()),
+                c::rd_kafka_event_topic_partition_list(self.ptr()),
+            )
+        };
+        let named = |element: &c::rd_kafka_topic_partition_t| {
+            names.partition(&text(element.topic), element.partition)
+        };
+        let partitions = elements(list).iter().filter_map(named).collect();
+        match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Event::Assigned(partitions),
+            _ => Event::Revoked(partitions),
+        }
+    }
+
+    fn logged(&self) -> Event {
+        let (mut facility, mut line, mut level) = (std::ptr::null(), std::ptr::null(), 0);
+        // SAFETY: the event lives, and is one of logging; the texts belong to it.
+        unsafe {
+            if c::rd_kafka_event_log(self.ptr(), &mut facility, &mut line, &mut level) != 0 {
+                return Event::Other;
+            }
+        }
+        let level = match level {
+            0..=3 => RDKafkaLogLevel::Error,
+            4 => RDKafkaLogLevel::Warning,
+            5 | 6 => RDKafkaLogLevel::Info,
+            _ => RDKafkaLogLevel::Debug,
+        };
+        Event::Logged(level, text(facility), text(line))
+    }
+}
+
+/// What the cluster says about a topic.
+pub(super) struct Description {
+    /// Changes when a topic is deleted and made again.
+    pub(super) id: LogId,
+    /// The copies of each partition.
+    pub(super) copies: Vec<usize>,
+}
+
+/// Asks for topics by name, answered in the same order; `None` for one that does not exist. Gives up sooner when
+/// `hopeless` knows that there will be no answer.
+pub(super) fn describe<C: rdkafka::ClientContext>(
+    client: &Client<C>,
+    topics: &[String],
+    timeout: Duration,
+    hopeless: impl Fn() -> Option<String>,
+) -> Result<Vec<Option<Description>>, String> {
+    let names: Result<Vec<CString>, _> = topics.iter().map(|topic| CString::new(topic.as_str())).collect();
+    let names = names.map_err(|_| "a topic's name contains a zero byte".to_owned())?;
+    let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+    // SAFETY: client and names live during the call, which copies the names; options and collection are destroyed
+    // here, the queue by its guard. The answer is read before its event is destroyed.
+    unsafe {
+        let rk = client.native_ptr();
+        let queue = Answers(c::rd_kafka_queue_new(rk));
+        let options =
+            c::rd_kafka_AdminOptions_new(rk, c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
+        let mut refusal: [c_char; 256] = [0; 256];
+        c::rd_kafka_AdminOptions_set_request_timeout(
+            options,
+            milliseconds(timeout),
+            refusal.as_mut_ptr(),
+            refusal.len(),
+        );
+        let collection = c::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
+        c::rd_kafka_DescribeTopics(rk, collection, options, queue.0);
+        c::rd_kafka_TopicCollection_destroy(collection);
+        c::rd_kafka_AdminOptions_destroy(options);
+        let event = queue.wait(timeout + Duration::from_secs(1), hopeless)?;
+        if c::rd_kafka_event_error(event.ptr()) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Err(text(c::rd_kafka_event_error_string(event.ptr())));
+        }
+        let result = c::rd_kafka_event_DescribeTopics_result(event.ptr());
+        let mut count = 0;
+        let descriptions = c::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        (0..count)
+            .map(|index| description(*descriptions.add(index)))
+            .collect()
+    }
+}
+
+/// SAFETY: the description lives while this runs.
+unsafe fn description(of: *const c::rd_kafka_TopicDescription_t) -> Result<Option<Description>, String> {
+    unsafe {
+        let error = c::rd_kafka_TopicDescription_error(of);
+        match RDKafkaErrorCode::from(c::rd_kafka_error_code(error)) {
+            RDKafkaErrorCode::NoError => {}
+            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopicId => return Ok(None),
+            _ => {
+                return Err(format!(
+                    "{}: {}",
+                    text(c::rd_kafka_TopicDescription_name(of)),
+                    text(c::rd_kafka_error_string(error))
+                ));
+            }
+        }
+        let id = c::rd_kafka_TopicDescription_topic_id(of);
+        let high = c::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
+        let low = c::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
+        let mut count = 0;
+        let partitions = c::rd_kafka_TopicDescription_partitions(of, &mut count);
+        let copies = (0..count).map(|index| {
+            let mut copies = 0;
+            c::rd_kafka_TopicPartitionInfo_replicas(*partitions.add(index), &mut copies);
+            copies
+        });
+        Ok(Some(Description {
+            id: LogId(Uuid::from_u64_pair(high, low)),
+            copies: copies.collect(),
+        }))
+    }
+}
+
+/// A queue for one answer.
+struct Answers(*mut c::rd_kafka_queue_t);
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        // SAFETY: made by `rd_kafka_queue_new`, destroyed once; the client outlives this by borrow.
+        unsafe { c::rd_kafka_queue_destroy(self.0) };
+    }
+}
+
+impl Answers {
+    fn wait(&self, timeout: Duration, hopeless: impl Fn() -> Option<String>) -> Result<Raw, String> {
+        const LOOK_MS: i32 = 50;
+        let deadline = Instant::now() + timeout;
+        while Instant::now() < deadline {
+            // SAFETY: the queue lives; what comes back is ours to destroy.
+            let event = unsafe { c::rd_kafka_queue_poll(self.0, LOOK_MS) };
+            if let Some(event) = NonNull::new(event) {
+                return Ok(Raw(event));
+            }
+            if let Some(words) = hopeless() {
+                return Err(words);
+            }
+        }
+        Err(format!("no answer within {timeout:?}"))
+    }
+}
+
+fn checked(error: RDKafkaRespErr) -> Result<(), RDKafkaErrorCode> {
+    match RDKafkaErrorCode::from(error) {
+        RDKafkaErrorCode::NoError => Ok(()),
+        error => Err(error),
+    }
+}
+
+fn elements<'a>(list: *mut c::rd_kafka_topic_partition_list_t) -> &'a [c::rd_kafka_topic_partition_t] {
+    // SAFETY: callers hold the event that owns the list for as long as they use the slice; a list of no elements
+    // may have none allocated.
+    unsafe {
+        match list.as_ref() {
+            Some(list) if list.cnt > 0 && !list.elems.is_null() => {
+                std::slice::from_raw_parts(list.elems, usize::try_from(list.cnt).unwrap_or(0))
+            }
+            _ => &[],
+        }
+    }
+}
+
+/// SAFETY: the message lives while this runs.
+unsafe fn headers(message: &c::rd_kafka_message_t) -> Vec<(String, Bytes)> {
+    let mut found = Vec::new();
+    unsafe {
+        let mut headers = null_mut();
+        let answer = c::rd_kafka_message_headers(message, &mut headers);
+        if answer != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return found;
+        }
+        let (mut name, mut value, mut length) = (std::ptr::null(), std::ptr::null(), 0);
+        while c::rd_kafka_header_get_all(headers, found.len(), &mut name, &mut value, &mut length)
+            == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+        {
+            found.push((text(name), bytes(value.cast(), length).unwrap_or_default()));
+        }
+    }
+    found
+}
+
+/// SAFETY: `data` is null or points to `length` bytes.
+unsafe fn bytes(data: *const u8, length: usize) -> Option<Bytes> {
+    if data.is_null() {
+        return None;
+    }
+    Some(Bytes::copy_from_slice(unsafe {
+        std::slice::from_raw_parts(data, length)
+    }))
+}
+
+fn text(of: *const c_char) -> String {
+    if of.is_null() {
+        return String::new();
+    }
+    // SAFETY: librdkafka's texts end with a zero byte and live as long as what they came from, which callers hold.
+    unsafe { CStr::from_ptr(of) }.to_string_lossy().into_owned()
+}
+
+fn milliseconds(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
+}
