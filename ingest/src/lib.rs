@@ -5,7 +5,7 @@
 //! ([`EdgeOptions::budget_bytes`]), whatever is sent.
 //!
 //! The way of a request: `answer` (language, CORS, metrics, drain) -> `authorize` (key, kind, origin) -> the route
-//! (`recordings`, `audit`, `config`) -> `body` and `inflate` (within `admission`) -> `scan` or `audit::normalise`
+//! (`recordings`, `audit`, `config`, `sdk`) -> `body` and `inflate` (within `admission`) -> `scan` or `audit::normalise`
 //! -> `append`.
 
 mod admission;
@@ -26,6 +26,7 @@ mod rate;
 mod recordings;
 mod refusal;
 pub mod scan;
+mod sdk;
 mod stamp;
 
 pub use edge::{Edge, EdgeError};
@@ -52,6 +53,8 @@ pub fn routes(edge: Arc<Edge>) -> Router {
         )
         .route("/v1/audit", post(audit::post).options(preflight).fallback(method))
         .route("/v1/config", get(config::get).options(preflight).fallback(method))
+        .route("/sdk.js", get(sdk::loader).fallback(method))
+        .route("/sdk/{version}/{file}", get(sdk::file).fallback(method))
         .route_layer(axum::middleware::from_fn_with_state(edge.clone(), answer::answer))
         .with_state(edge)
 }
