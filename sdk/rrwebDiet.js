@@ -13,7 +13,11 @@ const CUTS = [
   ['canvas worker', /const blob = typeof self[\s\S]*?;\n/, ''],
   ['messages of foreign frames', /  handleMessage\(message\) \{[\s\S]*?\n  \}\n/, '  handleMessage() {}\n'],
   ['events of foreign frames', /  transformCrossOriginEvent\([\s\S]*?\n  \}\n  replace\(/, '  replace('],
-  ['pixels of canvases and images', /  if \(tagName === "canvas" && recordCanvas\) \{[\s\S]*?(?=  if \(\["audio", "video"\])/, ''],
+  [
+    'pixels of canvases and images',
+    /  if \(tagName === "canvas" && recordCanvas\) \{[\s\S]*?(?=  if \(\["audio", "video"\])/,
+    '',
+  ],
   ['nodes of virtual documents', /class BaseRRNode \{[\s\S]*?\n\}\n/, 'class BaseRRNode {}\n'],
   ['fonts', /(function initFontObserver\(\{ fontCb, doc \}\) \{)[\s\S]*?\n\}\n/, '$1 return () => {}; }\n'],
 ];

@@ -182,6 +182,7 @@ it.each(CASES.map((each) => [each.what, each] as const))(
 
 it('shows what a page lets through, and labels of buttons', async () => {
   const { edge, site, browser } = here;
+  edge.recording = { url_parameters: ['page'] };
   const body = `<input id="i" class="hindsight-unmask" placeholder="Your city"><input type="checkbox" id="c" class="hindsight-unmask">
     <input type="submit" value="Buy it"><p>Price 12</p>`;
   site.put('/', edge.tag(), body);

@@ -293,9 +293,12 @@ export class Visit {
     else this.picture.stop();
   }
 
+  private isRecorded(url: string): boolean {
+    return isRecorded(url, this.config.pages, this.config.exceptPages);
+  }
+
   private lookAtPage(url: string): void {
-    const { pages, exceptPages } = this.config;
-    this.levels.say('page', isRecorded(url, pages, exceptPages) ? 4 : 0);
+    this.levels.say('page', this.isRecorded(url) ? 4 : 0);
   }
 
   private drawn(event: RrwebEvent): void {
@@ -339,10 +342,15 @@ export class Visit {
       watchErrors(watch),
       watchConsole(watch),
       watchNetwork(watch, { allows: (origin) => origins.has(origin), baggage: () => this.baggage() }),
-      watchMoves((url) => {
-        this.lookAtPage(url);
-        this.page({});
-      }),
+      watchMoves(
+        (url) => {
+          if (!this.isRecorded(url)) this.lookAtPage(url);
+        },
+        (url) => {
+          this.lookAtPage(url);
+          this.page({});
+        },
+      ),
       vitals.stop,
       listen(window, ['pointerdown', 'pointermove', 'keydown', 'scroll', 'touchstart', 'input'], () => {
         this.active();

@@ -18,7 +18,6 @@ export class Throttle {
   constructor(
     private readonly inputEveryMs: number,
     private readonly pass: (event: RrwebEvent) => void,
-    private readonly later: (task: () => void, ms: number) => unknown = setTimeout,
   ) {}
 
   add(event: RrwebEvent): void {
@@ -44,7 +43,11 @@ export class Throttle {
       this.pass(event);
       return;
     }
-    if (!field.waiting) this.later(() => this.ripe(id), this.inputEveryMs);
+    if (!field.waiting) {
+      setTimeout(() => {
+        this.ripe(id);
+      }, this.inputEveryMs);
+    }
     field.waiting = event;
   }
 

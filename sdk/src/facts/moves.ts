@@ -1,14 +1,17 @@
-/** Page changes of single-page apps: the address changes without a document load. */
+/**
+ * Page changes of single-page apps: the address changes without a document load. Told twice: at once, so that a page
+ * that isn't to be recorded isn't drawn into the recording, and when the app has drawn and set its title.
+ */
 import { listen, wrap, type Stop } from './emit';
 
-export function watchMoves(moved: (url: string) => void): Stop {
+export function watchMoves(leaving: (url: string) => void, drawn: (url: string) => void): Stop {
   let last = location.href;
   const look = (): void => {
-    // After the app has drawn and set its title.
+    leaving(location.href);
     setTimeout(() => {
       if (location.href === last) return;
       last = location.href;
-      moved(last);
+      drawn(last);
     });
   };
   const stops = [

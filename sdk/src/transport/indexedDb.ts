@@ -122,6 +122,8 @@ export class IndexedDbStore implements PacketStore {
       if (!transaction) return;
       transaction.onabort = () => (this.state = transaction.error?.name ?? 'aborted');
       change(transaction.objectStore(STORE));
+      // Asked for at once: a page that is being left gets no event in which to commit by itself.
+      (transaction as Partial<IDBTransaction>).commit?.();
     } catch (error) {
       this.state = (error as Error).name;
     }
