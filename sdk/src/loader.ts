@@ -55,6 +55,7 @@ function load(tag: HTMLScriptElement): void {
     script.integrity = plain ? __PLAIN_INTEGRITY__ : __RECORDER_INTEGRITY__;
     script.crossOrigin = 'anonymous';
     script.async = true;
+    script.referrerPolicy = 'strict-origin';
     if (tag.nonce) script.nonce = tag.nonce;
     ((document.head as HTMLHeadElement | null) ?? document.documentElement).append(script);
   };

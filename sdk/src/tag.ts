@@ -30,6 +30,7 @@ function fetchPart<T>(name: string, integrity: string): Promise<T> {
     script.src = new URL(`${name}.js`, own?.src).href;
     script.integrity = integrity;
     script.crossOrigin = 'anonymous';
+    script.referrerPolicy = 'strict-origin';
     if (own?.nonce) script.nonce = own.nonce;
     script.onerror = reject;
     document.documentElement.append(script);

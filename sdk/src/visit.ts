@@ -39,6 +39,7 @@ const OUTBOX_BYTES = 5_000_000;
 /** This many failures in a row, and only the picture and business facts are recorded until the server answers. */
 const FAILURES = 3;
 const LOOK_MS = 15_000;
+const MOST_SESSIONS = 3;
 const ACTIVE_MS = 1_000;
 
 export interface Door {
@@ -83,6 +84,7 @@ export class Visit {
   private readonly lost: Record<string, number> = {};
   private lastAnswer = '';
   private metaAt = 0;
+  private refusedSessions = 0;
   private worthTimer: ReturnType<typeof setTimeout> | undefined;
   private tellVitals: () => void = () => undefined;
 
@@ -154,7 +156,7 @@ export class Visit {
     const over = overBy(stored, Date.now(), this.limits());
     const from = linked ? { id: linked, startedAt: Date.now(), lastAt: Date.now() } : stored;
     this.begin(!linked && over ? undefined : from);
-    this.watch();
+    if (!this.off) this.watch();
     void this.sweep();
   }
 
@@ -242,8 +244,11 @@ export class Visit {
       // Another tab began a session: this one goes with it.
       this.begin(stored);
     } else {
-      this.session.lastAt = now;
-      this.save();
+      // What other tabs have found out about it counts here, too.
+      const worth = stored?.worth && !this.session.worth;
+      Object.assign(this.session, { ...stored, lastAt: now, worth: this.session.worth });
+      if (worth) this.worth();
+      else this.save();
     }
     this.levels.say('idle', 4);
   }
@@ -329,7 +334,9 @@ export class Visit {
         this.say(name, payload);
       },
       scrubber: () => this.scrubber,
-      isOurs: (url) => url.startsWith(this.door.base),
+      // The page may lie beside us, under the same address.
+      isOurs: (url) =>
+        url.startsWith(`${this.door.base}v1/recordings/`) || url.startsWith(`${this.door.base}v1/config`),
     };
     const vitals = watchVitals(watch);
     this.tellVitals = vitals.tell;
@@ -474,7 +481,10 @@ export class Visit {
         this.lastAnswer = verdict.reason;
         this.count(verdict.reason, packet.events);
         if (verdict.nowMs !== undefined) this.clock.heard(verdict.nowMs, Date.now());
-        if (packet.session === this.session?.id) this.begin(undefined);
+        if (packet.session !== this.session?.id || this.off) return;
+        // A server that takes no session at all must not be asked for ever.
+        if (this.refusedSessions++ < MOST_SESSIONS) this.begin(undefined);
+        else this.stop(verdict.reason);
       },
       stop: (reason) => {
         this.lastAnswer = reason;

@@ -87,3 +87,16 @@ it('records a visit that is found by its order and plays', async () => {
   await frame.getByText('paid in full').waitFor({ state: 'attached', timeout: 20_000 });
   await reader.context.close();
 });
+
+it('serves the loader anew each time, and what it names for ever', async () => {
+  const loader = await fetch(`${server}/sdk.js`);
+  const tag = loader.headers.get('etag') ?? '';
+  expect(loader.headers.get('cache-control')).toBe('no-cache');
+  const again = await fetch(`${server}/sdk.js`, { headers: { 'if-none-match': tag } });
+  expect(again.status).toBe(304);
+  const named = /sdk\/[\w.-]+\/recorder\.js/.exec(await loader.text())?.[0] ?? '';
+  const recorder = await fetch(`${server}/${named}`);
+  expect(recorder.headers.get('cache-control')).toContain('immutable');
+  expect(recorder.headers.get('access-control-allow-origin')).toBe('*');
+  expect((await fetch(`${server}/sdk/0.0.0/recorder.js`)).status).toBe(404);
+});

@@ -181,9 +181,9 @@ export class Stream {
 
   /** A batch over the limit was never sent: its number goes to a gap that says so, beside its business facts. */
   private replace(draft: Draft): void {
-    const facts = draft.lines.filter(({ level }) => level === 0);
-    const lost = draft.lines.filter(({ level }) => level > 0);
-    if (!lost.length) return;
+    const others = draft.lines.filter(({ level }) => level > 0);
+    const facts = others.length ? draft.lines.filter(({ level }) => level === 0) : [];
+    const lost = others.length ? others : draft.lines;
     const keyframe = lost.some((line) => line.keyframe);
     const [from, to] = [lost[0]?.at ?? 0, lost[lost.length - 1]?.at ?? 0];
     const reason = keyframe ? 'keyframe_too_large' : 'batch_too_large';
