@@ -148,7 +148,7 @@ export class Edge {
   }
 
   private config(): Reply {
-    const recording = { flush_every_ms: 200, ...this.recording };
+    const recording = { flush_every_ms: 100, ...this.recording };
     return {
       status: 200,
       body: { project: 'p', source: 'shop', recording, limits: this.limits, now_ms: Date.now() },
