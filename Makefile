@@ -2,7 +2,7 @@
 # Everything that can be fetched or built again lies under HINDSIGHT_CACHE (default ~/.cache/hindsight).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build console libchdb tools samples lint test e2e screens corpus bench bench-clients audit clean-data
+.PHONY: help demo build console sdk libchdb tools samples lint test e2e screens corpus bench bench-clients audit clean-data
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -10,11 +10,14 @@ help: ## List the targets
 demo: ## Build everything, start it on ./hindsight-data, import the samples, print the addresses
 	@tools/demo
 
-build: ## Console and release binary ($CARGO_TARGET_DIR/release/hindsight)
+build: ## Console, recorder and release binary ($CARGO_TARGET_DIR/release/hindsight)
 	@tools/build
 
 console: ## The console alone (console/dist)
 	@tools/build-console
+
+sdk: ## The browser recorder alone (sdk/dist)
+	@tools/build-sdk
 
 libchdb: ## Fetch the embedded ClickHouse, pinned and checked by hash
 	@tools/fetch-libchdb

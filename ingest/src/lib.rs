@@ -5,7 +5,7 @@
 //! ([`EdgeOptions::budget_bytes`]), whatever is sent.
 //!
 //! The way of a request: `answer` (language, CORS, metrics, drain) -> `authorize` (key, kind, origin) -> the route
-//! (`recordings`, `audit`, `config`) -> `body` and `inflate` (within `admission`) -> `scan` or `audit::normalise`
+//! (`recordings`, `audit`, `config`, `sdk`) -> `body` and `inflate` (within `admission`) -> `scan` or `audit::normalise`
 //! -> `append`.
 
 mod admission;
@@ -25,6 +25,7 @@ mod pressure;
 mod rate;
 mod recordings;
 pub mod scan;
+mod sdk;
 mod server;
 mod stamp;
 
@@ -52,6 +53,8 @@ pub fn routes(edge: Arc<Edge>) -> Router {
         )
         .route("/v1/audit", post(audit::post).options(preflight).fallback(method))
         .route("/v1/config", get(config::get).options(preflight).fallback(method))
+        .route("/sdk.js", get(sdk::loader).fallback(method))
+        .route("/sdk/{version}/{file}", get(sdk::file).fallback(method))
         .route_layer(axum::middleware::from_fn_with_state(edge.clone(), answer::answer))
         .with_state(edge)
 }

@@ -33,6 +33,12 @@ impl Level {
     }
 }
 
+/// Parameters that shape a page and say nothing about a person.
+const URL_PARAMETERS: &[&str] = &[
+    "page", "tab", "sort", "order", "lang", "locale", "v", "w", "h", "width", "height", "size", "format",
+    "utm_*",
+];
+
 /// Settings of the recorder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -41,9 +47,10 @@ pub struct Recording {
     pub level: Level,
     /// Share of sessions that are recorded, 0 to 1. Default 1.
     pub sample: f64,
-    /// URL patterns (`*` = any run) of pages that are recorded. Default `["*"]`.
+    /// Patterns of pages that are recorded: `*` = any run, over the address without fragment, or over its path and
+    /// query where the pattern begins with `/`; `re:` before a regular expression. Default `["*"]`.
     pub pages: Vec<String>,
-    /// URL patterns of pages that are not. Default none.
+    /// Patterns of pages that are not. Default none.
     pub except_pages: Vec<String>,
     /// Whether the content of all inputs is masked before it leaves the page. Default true.
     pub mask_inputs: bool,
@@ -51,6 +58,24 @@ pub struct Recording {
     pub mask_selector: String,
     /// CSS selector of elements that are not recorded at all. Default `.hindsight-block`.
     pub block_selector: String,
+    /// CSS selector of fields whose content is recorded though inputs are masked; passwords, hidden fields, cards and
+    /// one-time codes stay masked. Default `.hindsight-unmask`.
+    pub unmask_selector: String,
+    /// CSS selector of fields whose input isn't recorded. Default `.hindsight-ignore`.
+    pub ignore_selector: String,
+    /// Names (`*` = any run) of URL parameters whose values are recorded; all others are masked. Default: names of
+    /// layout and campaigns.
+    pub url_parameters: Vec<String>,
+    /// Origins, besides the page's own, whose requests get `traceparent` and `baggage`. They are then asked by a
+    /// preflight. Default none.
+    pub trace_origins: Vec<String>,
+    /// A visit that is shorter isn't sent. Default 0.
+    pub minimum_duration_ms: u32,
+    /// Whether nothing is sent until an error happens in the page; then the minute before it, and the rest. Default
+    /// false.
+    pub only_errors: bool,
+    /// Least time between two texts of one field. Default 100 ms.
+    pub input_every_ms: u32,
     /// Least time between two pointer positions. Default 50 ms.
     pub pointer_every_ms: u32,
     /// Least time between two scroll positions. Default 150 ms.
@@ -75,6 +100,13 @@ impl Default for Recording {
             mask_inputs: true,
             mask_selector: ".hindsight-mask".into(),
             block_selector: ".hindsight-block".into(),
+            unmask_selector: ".hindsight-unmask".into(),
+            ignore_selector: ".hindsight-ignore".into(),
+            url_parameters: URL_PARAMETERS.iter().map(|name| (*name).to_owned()).collect(),
+            trace_origins: vec![],
+            minimum_duration_ms: 0,
+            only_errors: false,
+            input_every_ms: 100,
             pointer_every_ms: 50,
             scroll_every_ms: 150,
             keyframe_every_ms: 60_000,
@@ -103,6 +135,8 @@ impl Recording {
             return Err(RecordingError::Sample);
         }
         let times = [
+            ("minimum_duration_ms", self.minimum_duration_ms, 0, 3_600_000),
+            ("input_every_ms", self.input_every_ms, 10, 10_000),
             ("pointer_every_ms", self.pointer_every_ms, 10, 10_000),
             ("scroll_every_ms", self.scroll_every_ms, 10, 10_000),
             ("keyframe_every_ms", self.keyframe_every_ms, 5_000, 3_600_000),

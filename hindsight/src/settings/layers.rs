@@ -13,9 +13,12 @@ use crate::failure::Failure;
 /// Prefix of the environment's settings; those without `__` (`HINDSIGHT_CACHE`, ...) are no settings.
 const PREFIX: &str = "HINDSIGHT_";
 /// Settings that are lists: in the environment, comma-separated.
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 6] = [
     "project.origins",
     "project.recording.pages",
+    "project.recording.except_pages",
+    "project.recording.url_parameters",
+    "project.recording.trace_origins",
     "edge.trusted_proxies",
 ];
 

@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use hindsight_schemas::reason::Reason;
 use hindsight_engines::segments::{Encoded, FrameId, FrameReader, ReadError};
+use hindsight_schemas::reason::Reason;
 
 use super::replay;
 use crate::Reader;
