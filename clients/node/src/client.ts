@@ -10,7 +10,7 @@ import { StateWriter } from './state.ts';
 import type { Entry, StrictJournal } from './strict-journal.ts';
 
 /**
- * Sends audit events to Hindsight: what happened is said in microseconds, sent behind the scenes, and kept on disk while
+ * Sends audit events to Hindsight: what happened is said at once, sent behind the scenes, and kept on disk while
  * the edge is away. `docs/auditing.md` tells the whole of it.
  *
  * Nothing here throws into the business call, with one exception that is asked for: a strict operation is refused

@@ -2,7 +2,7 @@ import { type Answer, decide, type Refused } from './answer.ts';
 import { Backoff } from './backoff.ts';
 import type { Transport } from './http-transport.ts';
 import { type BatchRule, type Item, MemoryQueue } from './memory-queue.ts';
-import type { Log } from './options.ts';
+import { type Log, MOST_BATCH_EVENTS } from './options.ts';
 import type { SpilledBatch, SpillStore } from './spill-store.ts';
 
 /**
@@ -100,7 +100,12 @@ export class Courier {
   /** Runs until `end`. */
   async run(): Promise<void> {
     while (!this.isEnded) {
-      await this.turn();
+      try {
+        await this.turn();
+      } catch (failure) {
+        // A fault in one turn must not end the sending of all that comes after.
+        this.parts.log.error(`the sending of audit events failed and goes on: ${String(failure)}`);
+      }
       if (!this.isEnded) await this.sleep();
     }
   }
@@ -182,10 +187,13 @@ export class Courier {
   private send(batch: Batch): void {
     this.onTheirWay.add(batch);
     const lines = Buffer.concat(batch.items.flatMap(({ line }) => [line, LINE_FEED]));
-    void this.parts.transport(lines).then((response) => {
-      const answer = decide(response, batch.items.length);
-      this.tell(() => this.answered(batch, answer));
-    });
+    void this.parts
+      .transport(lines)
+      .then((response) => decide(response, batch.items.length))
+      .catch((failure: unknown): Answer => ({ action: 'later', afterMs: 0, why: String(failure) }))
+      .then((answer) => {
+        this.tell(() => this.answered(batch, answer));
+      });
   }
 
   private async answered(batch: Batch, answer: Answer): Promise<void> {
@@ -276,7 +284,10 @@ export class Courier {
   /** False where the disk takes nothing now. */
   private async spillFromMemory(now: number): Promise<boolean> {
     if (this.parts.spill === undefined || now < this.diskAt) return false;
-    const items = this.queue.take(10 * this.parts.rule.events, this.parts.rule.bytes);
+    const items = this.queue.take(
+      Math.min(10 * this.parts.rule.events, MOST_BATCH_EVENTS),
+      this.parts.rule.bytes,
+    );
     if (!(await this.keep(items, false))) {
       this.queue.putBack(items);
       this.diskAt = now + DISK_PAUSE_MS;

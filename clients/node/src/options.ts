@@ -48,7 +48,8 @@ export interface Log {
 /** Options with their defaults. */
 export type Settings = Required<Options>;
 
-const MOST_BATCH_EVENTS = 1_000;
+/** Most events that the edge takes in one call. */
+export const MOST_BATCH_EVENTS = 1_000;
 
 /** Adds the defaults and refuses what can't work, so that it is found at the start. */
 export function settings(options: Options): Settings {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Response } from '../src/answer.ts';
 import { FIRST_MS, HOLD_MS, MOST_MS } from '../src/backoff.ts';
 import { Courier } from '../src/courier.ts';
+import type { Transport } from '../src/http-transport.ts';
 import { SpillStore } from '../src/spill-store.ts';
 
 /** The courier turn by turn, with a clock and an edge of the test. */
@@ -27,7 +28,15 @@ afterEach(async () => {
 
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-function courier(spill: SpillStore | undefined, memoryBytes: number, inFlight: number): Courier {
+function courier(
+  spill: SpillStore | undefined,
+  memoryBytes: number,
+  inFlight: number,
+  transport: Transport = (lines) => {
+    sent.push(lines.toString().trim().replaceAll('\n', ' '));
+    return new Promise((done) => open.push(done));
+  },
+): Courier {
   return new Courier({
     rule: { events: 2, bytes: 1_000, waitMs: 5_000 },
     memoryBytes,
@@ -36,10 +45,7 @@ function courier(spill: SpillStore | undefined, memoryBytes: number, inFlight: n
     nowMs: () => now,
     random: () => 0.5,
     log: silent,
-    transport: (lines) => {
-      sent.push(lines.toString().trim().replaceAll('\n', ' '));
-      return new Promise((done) => open.push(done));
-    },
+    transport,
   });
 }
 
@@ -162,6 +168,17 @@ describe('the courier', () => {
       expect(one.isAway).toBe(false);
       const refused = await readFile(join(folder, 'node-0/refused.jsonl'), 'utf8');
       expect(refused).toBe('{"refused":"status 422 invalid_audit no action","event":{}}\n');
+    }));
+
+  it('goes on when the way to the edge itself fails', () =>
+    withStore(1_000, async (spill) => {
+      const one = courier(spill, 100, 2, () => Promise.reject(new Error('broken')));
+      give(one, '1', '2');
+      await one.turn();
+      await new Promise((done) => setImmediate(done));
+      await one.turn();
+      expect(one.isAway).toBe(true);
+      expect(spill.pendingBytes).toBe(4);
     }));
 
   it('loses nothing by a wrong key', () =>

@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::answer::{Answer, Refused};
 use crate::backoff::Backoff;
+use crate::options::MOST_BATCH_EVENTS;
 use crate::queue::{BatchRule, Item, MemoryQueue};
 use crate::spill::{SpillStore, SpilledBatch};
 use crate::transport::Transport;
@@ -380,7 +381,10 @@ impl Courier {
             return false;
         }
         let rule = self.parts.rule;
-        let mut items = self.shared.queue().take(10 * rule.events, rule.bytes);
+        let mut items = self
+            .shared
+            .queue()
+            .take((10 * rule.events).min(MOST_BATCH_EVENTS), rule.bytes);
         let is_kept = self.keep(&mut items, false);
         if !is_kept {
             self.shared.queue().put_back(items);

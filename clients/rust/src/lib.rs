@@ -1,4 +1,4 @@
-//! Audit events to Hindsight from Rust services: what happened is said in microseconds, sent by a thread of its own, and
+//! Audit events to Hindsight from Rust services: what happened is said at once, sent by a thread of its own, and
 //! kept on disk while the edge is away. `docs/auditing.md` tells the whole of it.
 //!
 //! Nothing here fails the business call, with one exception that is asked for: a strict operation is refused

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+/// Most events that the edge takes in one call.
+pub(crate) const MOST_BATCH_EVENTS: usize = 1_000;
 
 /// Settings of a client: [`Options::to`] makes defaults, the fields are changed one by one.
 #[derive(Debug, Clone)]
@@ -107,7 +109,12 @@ impl Options {
         }
         let event_bytes = self.event_bytes as u128;
         let hour_ms = 3_600_000;
-        within("batch_events", self.batch_events as u128, 1, 1_000)?;
+        within(
+            "batch_events",
+            self.batch_events as u128,
+            1,
+            MOST_BATCH_EVENTS as u128,
+        )?;
         within("batch_bytes", self.batch_bytes as u128, 1_024, 4 * MIB as u128)?;
         within("event_bytes", event_bytes, 1_000, 512 * KIB as u128)?;
         within("memory_bytes", self.memory_bytes as u128, event_bytes, u128::MAX)?;

@@ -26,7 +26,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * Sends audit events to Hindsight: what happened is said on the caller's thread in microseconds, sent by one thread of its
+ * Sends audit events to Hindsight: what happened is said on the caller's thread, sent by one thread of its
  * own, and kept on disk while the edge is away. {@code docs/auditing.md} tells the whole of it.
  *
  * <p>Nothing here throws into the business call, with one exception that is asked for: a strict operation is refused

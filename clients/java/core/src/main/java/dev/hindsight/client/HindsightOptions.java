@@ -1,5 +1,6 @@
 package dev.hindsight.client;
 
+import dev.hindsight.client.delivery.Courier;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -49,7 +50,7 @@ public record HindsightOptions(
         boolean maskPhones) {
 
     /** Most events that the edge takes in one call. */
-    public static final int MOST_BATCH_EVENTS = 1_000;
+    public static final int MOST_BATCH_EVENTS = Courier.MOST_BATCH_EVENTS;
 
     /** Most bytes of a batch: well below the edge's limit on a body. */
     public static final int MOST_BATCH_BYTES = 4 << 20;

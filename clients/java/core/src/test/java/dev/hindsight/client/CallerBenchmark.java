@@ -32,7 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 class CallerBenchmark {
 
     private static final int RATE = 10_000;
-    private static final int SECONDS = 20;
+    private static final int SECONDS = 10;
 
     @TempDir
     Path folder;
@@ -75,7 +75,7 @@ class CallerBenchmark {
                     .memoryBytes(512 << 20)
                     .build();
             try (HindsightClient client = HindsightClient.start(options)) {
-                time("warm-up", 100_000, 0, () -> client.record(event(before, after)));
+                time("warm-up", 50_000, 0, () -> client.record(event(before, after)));
                 assertTrue(client.flush(Duration.ofMinutes(3)));
                 time("before and after by Jackson alone", RATE * SECONDS, RATE, () -> {
                     plain.writeValueAsBytes(before);

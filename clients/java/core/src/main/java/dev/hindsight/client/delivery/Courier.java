@@ -29,6 +29,9 @@ public final class Courier {
     private static final Logger LOG = System.getLogger("dev.hindsight.client");
     /** How long the disk isn't tried after it took nothing. */
     private static final long DISK_PAUSE_MS = 5_000;
+    /** Most events that the edge takes in one call. */
+    public static final int MOST_BATCH_EVENTS = 1_000;
+
     private static final long STUCK_PAUSE_MS = 100;
     private static final long IDLE_MS = 60_000;
 
@@ -127,7 +130,12 @@ public final class Courier {
     /** Runs until {@link #close} and its wait are over. */
     public void run() {
         while (!ended) {
-            turn(queue.await(wakeAt() - clock.nowMs()));
+            try {
+                turn(queue.await(wakeAt() - clock.nowMs()));
+            } catch (RuntimeException | StackOverflowError | LinkageError ours) {
+                // A fault in one turn must not end the sending of all that comes after.
+                LOG.log(Level.ERROR, "the sending of audit events failed and goes on", ours);
+            }
         }
     }
 
@@ -198,8 +206,9 @@ public final class Courier {
     private void send(Batch batch) {
         onTheirWay.add(batch);
         transport.send(batch.lines())
-                .exceptionally(failure -> Answer.Response.none(failure.toString()))
-                .thenAccept(response -> queue.tell(() -> answered(batch, Answer.of(response, batch.items().size()))));
+                .thenApply(response -> Answer.of(response, batch.items().size()))
+                .exceptionally(failure -> new Answer.Later(0, failure.toString()))
+                .thenAccept(answer -> queue.tell(() -> answered(batch, answer)));
     }
 
     private void answered(Batch batch, Answer answer) {
@@ -303,7 +312,7 @@ public final class Courier {
         if (spill == null || now < diskAt) {
             return false;
         }
-        List<Item> items = queue.take(10 * rule.events(), rule.bytes());
+        List<Item> items = queue.take(Math.min(10 * rule.events(), MOST_BATCH_EVENTS), rule.bytes());
         if (!keep(items, false)) {
             queue.putBack(items);
             diskAt = now + DISK_PAUSE_MS;

@@ -166,6 +166,19 @@ class CourierTest {
     }
 
     @Test
+    void aWayToTheEdgeThatFailsLosesNothing() throws IOException {
+        try (SpillStore spill = SpillStore.open(folder, 1_000)) {
+            Transport broken = lines -> CompletableFuture.failedFuture(new IllegalStateException("broken"));
+            Courier courier = new Courier(RULE, 100, 1, broken, spill, () -> now, new SplittableRandom(1), counters);
+            give(courier, "1", "2");
+            courier.turnNow();
+            courier.turnNow();
+            assertTrue(courier.isAway());
+            assertEquals(4, spill.pendingBytes());
+        }
+    }
+
+    @Test
     void aWrongKeyLosesNothing() throws IOException {
         try (SpillStore spill = SpillStore.open(folder, 1_000)) {
             Courier courier = courier(spill, 100, 2);
