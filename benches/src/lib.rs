@@ -13,6 +13,7 @@ pub mod load;
 pub mod machine;
 pub mod probe;
 pub mod process;
+pub mod records;
 pub mod report;
 pub mod server;
 pub mod spread;
