@@ -1,10 +1,12 @@
 //! Watches single batches on their way: from the 202 to the row that a statement finds, and to the frame that plays.
 //!
-//! Two threads ask in turns of [`ASK_EVERY`], as an analyst and a player would, through the public doors; a figure is
-//! at most one turn too long. **Bound:** a batch that isn't there after [`GIVE_UP`] ends the run as a failure.
+//! Two threads, each after one batch at a time, ask in turns of [`ASK_EVERY`] as an analyst and a player would, through
+//! the public doors; a figure is at most one turn too long. Then each takes the batch that was answered last, so that
+//! asking costs little and waits for nothing else. **Bound:** a batch that isn't there after [`GIVE_UP`] ends the run
+//! as a failure.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -16,9 +18,9 @@ use crate::load::Watched;
 const ASK_EVERY: Duration = Duration::from_millis(100);
 const GIVE_UP: Duration = Duration::from_secs(120);
 
-/// Tells which of the batches have arrived.
+/// Tells whether a batch has arrived.
 trait View {
-    fn arrived(&mut self, waiting: &[Watched]) -> anyhow::Result<Vec<bool>>;
+    fn has(&mut self, batch: &Watched) -> anyhow::Result<bool>;
 }
 
 /// How long each batch took until a statement to `/v1/sql` found it.
@@ -35,66 +37,35 @@ pub fn playable(address: SocketAddr, token: &str, told: &Receiver<Watched>) -> a
     follow(Player(Client::new(address, token)), told)
 }
 
-/// Asks until the generator has gone and every batch has arrived.
+/// Follows one batch after the other until the generator has gone.
 fn follow(mut view: impl View, told: &Receiver<Watched>) -> anyhow::Result<Vec<Duration>> {
-    let (mut waiting, mut times, mut open) = (Vec::<Watched>::new(), Vec::new(), true);
-    while open || !waiting.is_empty() {
-        open = take(told, &mut waiting);
-        if !waiting.is_empty() {
-            let arrived = view.arrived(&waiting)?;
-            let mut arrived = arrived.into_iter();
-            waiting.retain(|batch| {
-                let is_there = arrived.next().unwrap_or(false);
-                if is_there {
-                    times.push(batch.answered.elapsed());
-                }
-                !is_there
-            });
+    let mut times = Vec::new();
+    while let Ok(next) = told.recv() {
+        let batch = told.try_iter().last().unwrap_or(next);
+        while !view.has(&batch)? {
+            let waited = batch.answered.elapsed();
+            anyhow::ensure!(waited < GIVE_UP, "{batch:?} did not arrive");
+            std::thread::sleep(ASK_EVERY);
         }
-        if let Some(late) = waiting.iter().find(|batch| batch.answered.elapsed() > GIVE_UP) {
-            anyhow::bail!(
-                "batch {}/{}/{} did not arrive",
-                late.session_id,
-                late.tab,
-                late.seq
-            );
-        }
-        std::thread::sleep(ASK_EVERY);
+        times.push(batch.answered.elapsed());
     }
     Ok(times)
-}
-
-fn take(told: &Receiver<Watched>, waiting: &mut Vec<Watched>) -> bool {
-    loop {
-        match told.try_recv() {
-            Ok(batch) => waiting.push(batch),
-            Err(TryRecvError::Empty) => return true,
-            Err(TryRecvError::Disconnected) => return false,
-        }
-    }
 }
 
 struct Table(Client);
 
 impl View for Table {
-    fn arrived(&mut self, waiting: &[Watched]) -> anyhow::Result<Vec<bool>> {
-        let sessions: Vec<String> = waiting
-            .iter()
-            .map(|batch| format!("'{}'", batch.session_id))
-            .collect();
+    fn has(&mut self, batch: &Watched) -> anyhow::Result<bool> {
+        let Watched {
+            session_id, tab, seq, ..
+        } = batch;
         let statement = format!(
-            "SELECT session_id, tab, seq FROM batches WHERE session_id IN ({}) FORMAT TSV",
-            sessions.join(",")
+            "SELECT count() FROM batches WHERE session_id = '{session_id}' AND tab = '{tab}' AND seq = {seq} FORMAT TSV"
         );
         let answer = self.0.post("/v1/sql", statement.as_bytes())?;
         let text = String::from_utf8_lossy(&answer.body);
         anyhow::ensure!(answer.status == 200, "/v1/sql: {} {text}", answer.status);
-        let found: std::collections::HashSet<&str> = text.lines().collect();
-        let row = |batch: &Watched| format!("{}\t{}\t{}", batch.session_id, batch.tab, batch.seq);
-        Ok(waiting
-            .iter()
-            .map(|batch| found.contains(row(batch).as_str()))
-            .collect())
+        Ok(text.trim() == "1")
     }
 }
 
@@ -115,13 +86,7 @@ struct Frame {
 }
 
 impl View for Player {
-    fn arrived(&mut self, waiting: &[Watched]) -> anyhow::Result<Vec<bool>> {
-        waiting.iter().map(|batch| self.plays(batch)).collect()
-    }
-}
-
-impl Player {
-    fn plays(&mut self, batch: &Watched) -> anyhow::Result<bool> {
+    fn has(&mut self, batch: &Watched) -> anyhow::Result<bool> {
         let replay = format!("/v1/replays/{}", batch.session_id);
         let answer = self.0.get(&replay)?;
         // Not yet: the session is unknown, or without frames.

@@ -5,10 +5,12 @@
 //! body; nothing here panics, recurses or allocates by what a body says, valid or not.
 
 mod blocks;
+pub mod gunzip;
 pub mod head;
 pub mod inflate;
 pub mod split;
 
+pub use gunzip::{GunzipError, gunzip};
 pub use head::{EventHead, EventKind};
 pub use inflate::{InflateError, inflate};
 pub use split::{Split, split};
