@@ -22,7 +22,6 @@ use hindsight_engines::segments::{
 use hindsight_processors::analytics::AnalyticsView;
 use hindsight_processors::delivery::{Materializer, RangeName};
 use hindsight_processors::erasure::ErasedSessions;
-use hindsight_processors::lifecycle::Watermarks;
 use hindsight_processors::replay::ReplayView;
 use hindsight_processors::search::SearchView;
 use tempfile::TempDir;
@@ -92,10 +91,9 @@ fn conversions(criterion: &mut Criterion) {
     });
     let analytics = Arc::new(HttpAnalytics::new(nobody, HttpOptions::default()));
     let erased = ErasedSessions::new(world.segments.clone());
-    let marks = Watermarks::default;
-    let rows = AnalyticsView::new(analytics.clone(), erased.clone(), marks(), 1);
+    let rows = AnalyticsView::new(analytics.clone(), erased.clone(), 1);
     world.prepare(criterion, "rows in RowBinary", &rows);
-    let replay = ReplayView::new(analytics, world.segments.clone(), erased, marks(), 1);
+    let replay = ReplayView::new(analytics, world.segments.clone(), erased, 1);
     world.prepare(criterion, "flush object", &replay);
     let search = open_search(&world.folder);
     world.prepare(

@@ -199,7 +199,7 @@ impl Shared<'_> {
         sent.events += batch.events;
         sent.raw_bytes += batch.raw_bytes;
         self.sent_events.fetch_add(batch.events, Ordering::Relaxed);
-        if number % self.load.watched_every == 0 {
+        if number.is_multiple_of(self.load.watched_every) {
             // Nobody watches: then nobody is told.
             let _ = watch.send(Watched {
                 session_id,
