@@ -62,9 +62,9 @@ fn parts(criterion: &mut Criterion) {
     });
     group.bench_function("validate and hash", |bencher| {
         bencher.iter(|| {
-            plain
-                .iter()
-                .for_each(|body| drop(black_box(scan::scan(body).expect("the corpus is rrweb"))));
+            for body in &plain {
+                black_box(scan::scan(body).expect("the corpus is rrweb"));
+            }
         });
     });
     group.bench_function("inflate and validate (the bound)", |bencher| {
