@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::io::{self, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use hindsight_engines::rrweb::{GunzipError, gunzip};
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::Codec;
 use http::{HeaderMap, header};
@@ -129,7 +129,12 @@ fn inflate(
         Codec::Gzip if !packed.is_empty() && !GZIP_MAGIC.starts_with(&packed[..packed.len().min(2)]) => {
             Err(bad_encoding(codec))
         }
-        Codec::Gzip => drain(MultiGzDecoder::new(packed), codec, most, plain, cover),
+        Codec::Gzip => gunzip(packed, plain, most, cover).map_err(|error| match error {
+            GunzipError::TooLarge => Refusal::over("inflated_bytes", most),
+            GunzipError::Truncated => truncated(),
+            GunzipError::Damaged(_) => bad_encoding(codec),
+            GunzipError::NoRoom(refusal) => refusal,
+        }),
         Codec::Zstd => {
             let mut decoder =
                 ZstdDecoder::with_buffer(packed).map_err(|_| Refusal::plain(Reason::Internal))?;

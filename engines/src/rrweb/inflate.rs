@@ -4,10 +4,12 @@
 //! claims. Truncation, trailing rubbish and checksum errors are errors: a body is whole or refused.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::io::{self, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use hindsight_schemas::record::Codec;
+
+use super::gunzip::{GunzipError, gunzip};
 
 /// Why a body was not inflated.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +37,16 @@ pub fn inflate(codec: Codec, body: &[u8], limit: usize) -> Result<Cow<'_, [u8]>,
     match codec {
         Codec::Identity if body.len() > limit => Err(InflateError::TooLarge { limit }),
         Codec::Identity => Ok(Cow::Borrowed(body)),
-        Codec::Gzip => capped(MultiGzDecoder::new(body), body.len(), limit, codec),
+        Codec::Gzip => {
+            let mut inflated = Vec::new();
+            gunzip(body, &mut inflated, limit, |_| Ok::<_, Infallible>(())).map_err(|error| match error {
+                GunzipError::TooLarge => InflateError::TooLarge { limit },
+                GunzipError::Truncated => damaged(io::ErrorKind::UnexpectedEof.into()),
+                GunzipError::Damaged(source) => damaged(source.into()),
+                GunzipError::NoRoom(never) => match never {},
+            })?;
+            Ok(Cow::Owned(inflated))
+        }
         Codec::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(body).map_err(damaged)?;
             decoder.window_log_max(window_log(limit)).map_err(damaged)?;

@@ -5,11 +5,13 @@
 //! body; nothing here panics, recurses or allocates by what a body says, valid or not.
 
 mod blocks;
+pub mod gunzip;
 pub mod head;
 pub mod inflate;
 pub mod number;
 pub mod split;
 
+pub use gunzip::{GunzipError, gunzip};
 pub use head::{EventHead, EventKind};
 pub use inflate::{InflateError, inflate};
 pub use number::{small, time_ms};

@@ -120,6 +120,8 @@ impl FlushBuilder {
             source,
         })?;
         let mut text = FrameText::default();
+        // As long as the body and one line feed, where events stand apart by one byte.
+        text.raw.reserve(body.len() + 1);
         for (index, event) in (0..).zip(split(&body, batch.layout)) {
             text.push(batch.seq, index, event, EventHead::of(event).as_ref());
         }

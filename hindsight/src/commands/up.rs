@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::SettingsArgs;
 use crate::settings::Overrides;
 use crate::{logging, up};
+
+/// Threads for conversions, large bodies and files at most: each keeps buffers of its own, and there are few cores.
+const BLOCKING_THREADS: usize = 16;
+/// A thread without work goes after so long, and gives its buffers back.
+const BLOCKING_IDLE: Duration = Duration::from_secs(2);
 
 /// Start everything in one process: edge, log, ClickHouse, search, replays, console.
 ///
@@ -51,6 +57,8 @@ impl Up {
         let effective = self.settings.load(flags)?;
         logging::start();
         tokio::runtime::Builder::new_multi_thread()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_keep_alive(BLOCKING_IDLE)
             .enable_all()
             .build()?
             .block_on(up::run(effective.settings))?;

@@ -40,6 +40,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         credentials::establish(folder.path(), settings.project.id.as_str(), &url, &clickhouse_url)?;
     let edge = front::edge(&settings, &credentials, &system)?;
     let looked_at = system.clone();
+    let upkeep = tokio::spawn(ops::upkeep(metrics.clone()));
     let operators = ops::router(Arc::new(move || looked_at.parts()), metrics);
 
     let reader = front::reader(&settings, &credentials, &system)?;
@@ -77,6 +78,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         );
     }
     system.close().await;
+    upkeep.abort();
     ended
 }
 

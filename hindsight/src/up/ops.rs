@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,6 +19,18 @@ pub(super) type Look = Arc<dyn Fn() -> BTreeMap<&'static str, Result<(), String>
 struct Ops {
     look: Look,
     metrics: PrometheusHandle,
+}
+
+/// How often samples of histograms are summed up.
+const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Sums up samples for ever: unasked, the recorder would keep each one until somebody reads `/metrics`.
+pub(super) async fn upkeep(metrics: PrometheusHandle) {
+    let mut turns = tokio::time::interval(UPKEEP_EVERY);
+    loop {
+        turns.tick().await;
+        metrics.run_upkeep();
+    }
 }
 
 /// The routes for operators.

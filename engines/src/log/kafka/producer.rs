@@ -34,10 +34,13 @@ pub(super) struct Request {
     _room: OwnedSemaphorePermit,
 }
 
+/// What became of each record, in the order of the request.
+type Outcomes = Vec<Result<(Partition, u64), KafkaError>>;
+
 struct RequestState {
     positions: Vec<Option<Result<(Partition, u64), KafkaError>>>,
     missing: usize,
-    reply: Option<oneshot::Sender<Vec<Result<(Partition, u64), KafkaError>>>>,
+    reply: Option<oneshot::Sender<Outcomes>>,
 }
 
 impl Request {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 
 use hindsight_engines::log::kafka::{Sasl, Settings, Tls};
@@ -16,7 +16,7 @@ pub(super) struct Broker {
     folder: PathBuf,
     /// Taken by tests that kill it.
     alone: Mutex<()>,
-    _held: ChildStdin,
+    _held: (Child, ChildStdin),
 }
 
 /// The broker of the tests that leave it alone.
@@ -72,7 +72,7 @@ fn start() -> Broker {
         ca_file: value("KAFKA_CA").into(),
         folder: state.join("kafka"),
         alone: Mutex::default(),
-        _held: held,
+        _held: (child, held),
     }
 }
 

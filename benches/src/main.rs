@@ -1,0 +1,90 @@
+//! The end-to-end benchmarks: `edge`, `views` and `memory`, each over a folder of recordings, each with a report of
+//! its own. `make bench` runs all.
+
+mod runs;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// As in the binary that is measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Benchmarks over HTTP; what each figure means is in benches/README.md.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    run: Run,
+}
+
+#[derive(Debug, Subcommand)]
+enum Run {
+    /// The edge alone, durable, at full speed.
+    Edge(Over),
+    /// The whole: at full speed, then paced, with batches watched on their way.
+    Views(Views),
+    /// The memory curve: a million events, and again with ClickHouse stopped.
+    Memory(Memory),
+    /// The edge as a process of its own (what `edge` starts).
+    #[command(hide = true)]
+    ServeEdge {
+        /// Of its log.
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Over {
+    /// Folder of recordings: *.jsonl or *.jsonl.zst, one rrweb event a line.
+    #[arg(long, env = "CORPUS", default_value = "samples/recordings")]
+    corpus: PathBuf,
+    /// Where the report goes.
+    #[arg(long, default_value = "benches/results")]
+    out: PathBuf,
+    /// How long each load lasts.
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    /// Connections of the load generator.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+}
+
+#[derive(Debug, Args)]
+struct Paced {
+    #[command(flatten)]
+    over: Over,
+    /// The release binary.
+    #[arg(long, env = "HINDSIGHT_BIN")]
+    hindsight: PathBuf,
+    /// Raw JSON a second, MB.
+    #[arg(long, default_value_t = 30.0)]
+    pace: f64,
+}
+
+#[derive(Debug, Args)]
+struct Views {
+    #[command(flatten)]
+    paced: Paced,
+    /// Silence after which a session is closed and compacted; the default of `up` is 150.
+    #[arg(long, default_value_t = 150)]
+    close_after: u64,
+}
+
+#[derive(Debug, Args)]
+struct Memory {
+    #[command(flatten)]
+    paced: Paced,
+    /// Events of each load.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().run {
+        Run::Edge(over) => runs::edge::run(&over),
+        Run::Views(views) => runs::views::run(&views),
+        Run::Memory(memory) => runs::memory::run(&memory),
+        Run::ServeEdge { folder } => hindsight_benches::edge::serve(&folder),
+    }
+}
