@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use hindsight_engines::log::embedded::{EmbeddedLog, Options};
-use hindsight_ingest::{BoundedListener, Edge, EdgeOptions, NoneErased, PeerAddr, Rate, router};
+use hindsight_ingest::{Edge, EdgeOptions, Intake, NoneErased, Rate, router};
 use hindsight_policy::{Key, KeySet, Project, SecretHash};
 use hindsight_schemas::ids::ProjectId;
 use hindsight_schemas::record::KeyKind;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
 
 /// The key that the benchmarks write with.
 pub const KEY: &str = "bench-key-0123456789abcdef";
-const CONNECTIONS: usize = 1_024;
 
 /// An edge with one project, over a log in this folder. The rate is lifted, all else as people run it.
 pub fn edge(folder: &Path) -> anyhow::Result<Arc<Edge>> {
@@ -60,13 +60,14 @@ pub fn serve(folder: &Path) -> anyhow::Result<()> {
         .block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
             println!("{}", listener.local_addr()?);
-            let ended = tokio::task::spawn_blocking(|| std::io::stdin().lines().count());
-            let service = routes.into_make_service_with_connect_info::<PeerAddr>();
-            let served = axum::serve(BoundedListener::new(listener, CONNECTIONS), service);
-            tokio::select! {
-                result = served => result?,
-                _ = ended => {}
-            }
+            let stop = CancellationToken::new();
+            let stopped = stop.clone();
+            tokio::task::spawn_blocking(move || {
+                let _lines = std::io::stdin().lines().count();
+                stopped.cancel();
+            });
+            let bounds = Intake::default().connection_bounds();
+            hindsight_ingest::serve(listener, routes, bounds, stop).await;
             anyhow::Ok(())
         })
 }
