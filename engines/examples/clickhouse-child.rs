@@ -22,5 +22,5 @@ async fn main() -> Result<(), Box<dyn Error>> {
         memory_bytes: 1 << 30,
         die_with_parent: true,
     };
-    Ok(run_child(options).await?)
+    match run_child(options).await? {}
 }

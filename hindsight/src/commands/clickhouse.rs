@@ -47,10 +47,7 @@ impl ClickHouse {
             memory_bytes: self.memory_bytes,
             die_with_parent: self.die_with_parent,
         };
-        tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?
-            .block_on(run_child(options))?;
-        Ok(ExitCode::SUCCESS)
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        match runtime.block_on(run_child(options))? {}
     }
 }

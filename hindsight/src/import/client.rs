@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use hindsight_schemas::ids::{SessionId, Tab};
-use hindsight_schemas::problem::{Problem, ProblemItem};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -32,7 +31,18 @@ pub(crate) struct Client {
 pub(super) struct AuditAnswer {
     pub(super) accepted: u64,
     #[serde(default)]
-    pub(super) errors: Vec<ProblemItem>,
+    pub(super) errors: Vec<Refused>,
+}
+
+/// What is read of a refusal, of a call or of one event of it. Everything in it may be absent: the server may be of
+/// another release, and before it may stand a proxy with words of its own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Refused {
+    pub(super) index: usize,
+    title: String,
+    pub(super) reason: String,
+    pub(super) detail: String,
 }
 
 impl Client {
@@ -143,7 +153,7 @@ fn retry_after(answer: &Response) -> Option<Duration> {
 
 async fn refusal(answer: Response) -> anyhow::Error {
     let status = answer.status();
-    let problem = answer.json::<Problem>().await.unwrap_or_default();
+    let problem = answer.json::<Refused>().await.unwrap_or_default();
     let words = if problem.detail.is_empty() {
         problem.title
     } else {

@@ -8,7 +8,7 @@ use syn::{ItemFn, parse_macro_input};
 
 /// Makes each call of an async function that returns a `Result` an audit event.
 ///
-/// ```ignore
+/// ```text
 /// #[operation_log(
 ///     client = self.audit, action = "order.refund", operation = "update",
 ///     target = ("order", id), reference = ("order", id), actor = user,

@@ -5,6 +5,7 @@
 //! **Failure**: what keeps it from starting goes to the caller, who exits with it. **Bounds**: the engine's memory,
 //! its caches (small: [`CONFIG`]), [`DRAIN`] for statements in flight at the end.
 
+use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::error::EngineError;
 use super::facade::{Facade, FacadeOptions};
-use super::library::Engine;
+use super::library::{self, Engine};
 use super::options::EngineOptions;
 use super::repair::repair;
 
@@ -101,8 +102,8 @@ pub(super) struct Ready {
     pub(super) listen: SocketAddr,
 }
 
-/// Runs the engine until SIGINT or SIGTERM; with `die_with_parent` until the end of stdin.
-pub async fn run_child(options: ChildOptions) -> Result<(), ChildError> {
+/// Runs the engine until SIGINT or SIGTERM, with `die_with_parent` until the end of stdin; then the process has ended.
+pub async fn run_child(options: ChildOptions) -> Result<Infallible, ChildError> {
     let facade = open(&options)?;
     let refused = |source| ChildError::Listen {
         address: options.listen,
@@ -121,9 +122,12 @@ pub async fn run_child(options: ChildOptions) -> Result<(), ChildError> {
         let _ = stop.send(true);
     });
     tokio::select! {
-        ended = async { serving.await } => ended.map_err(ChildError::Serve),
-        () = drained(stopped) => Ok(()),
+        ended = async { serving.await } => ended.map_err(ChildError::Serve)?,
+        () = drained(stopped) => {}
     }
+    // The server is gone and with it the engine's last owner, unless a statement is still at work: then the engine ends
+    // as in a crash, which loses nothing either.
+    library::leave()
 }
 
 fn open(options: &ChildOptions) -> Result<Facade, ChildError> {

@@ -35,7 +35,8 @@ fn the_child_ends_when_its_stdin_does() {
         .unwrap();
     assert!(ready.starts_with("{\"listen\":\"127.0.0.1:"), "{ready:?}");
     drop(child.stdin.take());
-    assert!(child.wait().unwrap().success());
+    let ended = child.wait().unwrap();
+    assert!(ended.success(), "{ended}");
 }
 
 #[tokio::test]
