@@ -100,7 +100,8 @@ it('opens an order as a case on one clock, and a click on an audit event plays i
   await someone.shot('case');
 
   const event = known.audit.find(({ moment }) => moment);
-  const details = page.locator(`li.audit a.details[href$="/audit/${event?.id ?? '?'}"]`);
+  // Looked for within the row.
+  const details = page.locator(`a.details[href$="/audit/${event?.id ?? '?'}"]`);
   await page.locator('li.audit').filter({ has: details }).locator('a.main').click();
   await page.waitForURL(/\/replays\/.*at=\d+/);
   expect(new URL(page.url()).pathname).toBe(`/replays/${event?.moment?.session_id ?? '?'}`);
