@@ -7,9 +7,9 @@ use anyhow::Context;
 use axum::Router;
 use axum::routing::get;
 use hindsight_ingest::{Edge, EdgeOptions};
-use hindsight_policy::{Key, KeySet, SecretHash};
+use hindsight_policy::{Key, KeyActivity, KeySet, SecretHash};
 use hindsight_processors::erasure::ErasedSessions;
-use hindsight_query_api::{Access, CompleteTo, Reader};
+use hindsight_query_api::{Access, CompleteTo, Reader, ShownKey, ShownKeys};
 use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::record::KeyKind;
 use jiff::tz::TimeZone;
@@ -77,6 +77,7 @@ pub(super) fn reader(
     settings: &Settings,
     credentials: &Credentials,
     system: &Arc<System>,
+    activity: Arc<KeyActivity>,
 ) -> anyhow::Result<Arc<Reader>> {
     let project = &settings.project;
     let zone = TimeZone::get(&project.time_zone).with_context(|| {
@@ -94,7 +95,26 @@ pub(super) fn reader(
         system.replays.clone(),
         complete_to,
     );
-    Ok(Arc::new(reader.with_time_zone(zone)))
+    let keys = shown_keys(&project.id, credentials, activity);
+    Ok(Arc::new(reader.with_time_zone(zone).with_keys(keys)))
+}
+
+/// The keys as the console lists them: without the server key itself.
+fn shown_keys(project: &ProjectId, credentials: &Credentials, activity: Arc<KeyActivity>) -> ShownKeys {
+    let key = |kind: KeyKind, key: Option<&String>| ShownKey {
+        id: kind.as_str().to_owned(),
+        kind: kind.as_str(),
+        project: project.clone(),
+        key: key.cloned(),
+    };
+    ShownKeys {
+        keys: vec![
+            key(KeyKind::Browser, Some(&credentials.browser_key)),
+            key(KeyKind::App, Some(&credentials.app_key)),
+            key(KeyKind::Server, None),
+        ],
+        activity: Some(activity),
+    }
 }
 
 /// `GET /openapi.json`: what the process serves, writing and reading.

@@ -24,6 +24,7 @@ use self::listen::Listeners;
 use self::system::System;
 use crate::credentials::{self, Credentials};
 use crate::data_folder::DataFolder;
+use crate::demo;
 use crate::settings::Settings;
 
 /// Runs until SIGINT or SIGTERM.
@@ -43,8 +44,12 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let upkeep = tokio::spawn(ops::upkeep(metrics.clone()));
     let operators = ops::router(Arc::new(move || looked_at.parts()), metrics);
 
-    let reader = front::reader(&settings, &credentials, &system)?;
-    let beside = hindsight_ingest::routes(edge.clone()).merge(front::contract()?);
+    let reader = front::reader(&settings, &credentials, &system, edge.activity())?;
+    let mut beside = hindsight_ingest::routes(edge.clone()).merge(front::contract()?);
+    let shop = demo::open(&settings, &credentials, folder.path(), listeners.main.local_addr()?)?;
+    if let Some(shop) = &shop {
+        beside = beside.merge(shop.routes());
+    }
     let main = hindsight_query_api::router(reader.clone(), beside);
     let doors = Doors {
         listeners,
@@ -54,7 +59,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     let stop = CancellationToken::new();
     let mut served = tokio::spawn(doors.serve(settings.edge.connection_bounds(), stop.clone()));
-    announce(&credentials, &folder);
+    announce(&credentials, &folder, shop.is_some());
     let ended = tokio::select! {
         signal = stop_signal() => {
             tracing::info!(signal, "draining");
@@ -65,6 +70,9 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let drain = Duration::from_secs(settings.server.drain_seconds);
     let doors_closed = async {
+        if let Some(shop) = &shop {
+            shop.close().await;
+        }
         edge.drain().await;
         stop.cancel();
         if !served.is_finished() {
@@ -118,8 +126,11 @@ impl Doors {
     }
 }
 
-fn announce(credentials: &Credentials, folder: &DataFolder) {
+fn announce(credentials: &Credentials, folder: &DataFolder, with_shop: bool) {
     println!("console      {}/", credentials.url);
+    if with_shop {
+        println!("demo shop    {}/demo/", credentials.url);
+    }
     println!("clickhouse   {}", credentials.clickhouse_url);
     println!("credentials  {}", credentials::path(folder.path()).display());
 }
