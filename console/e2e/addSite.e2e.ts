@@ -8,12 +8,16 @@ beforeAll(async () => {
 });
 afterAll(() => someone.close());
 
-const tag = async (): Promise<string> => (await someone.page.locator('.part pre').first().textContent()) ?? '';
+const tag = async (): Promise<string> =>
+  (await someone.page.locator('.part pre').first().textContent()) ?? '';
 
 /** A UUIDv7 of now. */
 function sessionId(): string {
   const time = Date.now().toString(16).padStart(12, '0');
-  const random = (): string => Math.floor(Math.random() * 0x10000).toString(16).padStart(4, '0');
+  const random = (): string =>
+    Math.floor(Math.random() * 0x10000)
+      .toString(16)
+      .padStart(4, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random().slice(1)}-8${random().slice(1)}-${random()}${random()}${random()}`;
 }
 

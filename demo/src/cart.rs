@@ -18,7 +18,9 @@ impl Cart {
     pub(crate) fn read(text: &str) -> Self {
         let mut cart = Self::default();
         for part in text.split('.').take(PRODUCTS.len()) {
-            let known = part.split_once(':').and_then(|(id, count)| Some((find(id)?, count.parse().ok()?)));
+            let known = part
+                .split_once(':')
+                .and_then(|(id, count)| Some((find(id)?, count.parse().ok()?)));
             if let Some((product, count)) = known {
                 cart.set(product, count);
             }
@@ -44,7 +46,10 @@ impl Cart {
 
     /// How many of a product are in it.
     pub(crate) fn count(&self, product: &Product) -> u32 {
-        self.0.iter().find(|(id, _)| *id == product.id).map_or(0, |(_, count)| *count)
+        self.0
+            .iter()
+            .find(|(id, _)| *id == product.id)
+            .map_or(0, |(_, count)| *count)
     }
 
     /// Its lines.
@@ -59,7 +64,9 @@ impl Cart {
 
     /// What it costs.
     pub(crate) fn total(&self) -> Cents {
-        self.lines().map(|(product, count)| product.price.times(count)).sum()
+        self.lines()
+            .map(|(product, count)| product.price.times(count))
+            .sum()
     }
 }
 
@@ -85,6 +92,9 @@ mod tests {
     #[test]
     fn it_adds_up() {
         let cart = Cart::read("mug:2.tea:1");
-        assert_eq!((cart.pieces(), cart.total().to_string()), (3, "¥224.00".to_owned()));
+        assert_eq!(
+            (cart.pieces(), cart.total().to_string()),
+            (3, "¥224.00".to_owned())
+        );
     }
 }

@@ -14,13 +14,7 @@ pub(crate) struct Product {
     pub(crate) picture: &'static str,
 }
 
-const fn product(
-    id: &'static str,
-    name: Text,
-    price: u32,
-    about: Text,
-    picture: &'static str,
-) -> Product {
+const fn product(id: &'static str, name: Text, price: u32, about: Text, picture: &'static str) -> Product {
     Product {
         id,
         name,

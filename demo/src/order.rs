@@ -187,6 +187,9 @@ mod tests {
 
     #[test]
     fn nothing_is_ordered_of_an_empty_cart() {
-        assert_eq!(Order::of("O-1".into(), "guest", &Cart::default()), Err(Refused::EmptyCart));
+        assert_eq!(
+            Order::of("O-1".into(), "guest", &Cart::default()),
+            Err(Refused::EmptyCart)
+        );
     }
 }

@@ -47,7 +47,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Visitor {
 }
 
 fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let all = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     all.flat_map(|value| value.split(';'))
         .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }

@@ -32,7 +32,9 @@ impl Language {
     /// The first of an `Accept-Language` that the shop speaks.
     pub(crate) fn preferred(accepted: &str) -> Self {
         let tags = accepted.split(',').filter_map(|tag| tag.trim().get(..2));
-        tags.filter_map(|tag| Self::named(&tag.to_ascii_lowercase())).next().unwrap_or(Self::En)
+        tags.filter_map(|tag| Self::named(&tag.to_ascii_lowercase()))
+            .next()
+            .unwrap_or(Self::En)
     }
 
     pub(crate) fn tag(self) -> &'static str {

@@ -32,7 +32,8 @@ pub(crate) fn open(
         spill_folder: data_dir.join("demo-spill"),
         find_ip: peer,
     };
-    let shop = Shop::open(options).context("the demo shop can't be opened (server.demo = \"off\" does without it)")?;
+    let shop = Shop::open(options)
+        .context("the demo shop can't be opened (server.demo = \"off\" does without it)")?;
     Ok(Some(shop))
 }
 

@@ -131,7 +131,11 @@ pub(crate) async fn post(
             return Err(refusal);
         }
     };
-    let (served, key, session_id) = (admitted.caller.served, admitted.caller.key, admitted.id.session_id);
+    let (served, key, session_id) = (
+        admitted.caller.served,
+        admitted.caller.key,
+        admitted.id.session_id,
+    );
     let in_flight_percent = edge.budget.in_flight_percent();
     let packed = body::read(&edge, &parts.headers, body).await?;
     let (codec, most) = (admitted.codec, edge.options.limits.inflated_bytes);

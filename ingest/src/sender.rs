@@ -45,7 +45,11 @@ impl Sender {
             .or(in_query.as_deref());
         let key = secret.and_then(|secret| edge.keys.find(secret));
         let origin = self.origin.as_ref().map_or("", origin_text);
-        edge.activity
-            .refused(key.map(|key| key.id.as_str()), Received::now().ms(), origin, refusal);
+        edge.activity.refused(
+            key.map(|key| key.id.as_str()),
+            Received::now().ms(),
+            origin,
+            refusal,
+        );
     }
 }

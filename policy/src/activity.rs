@@ -59,7 +59,10 @@ impl KeyActivity {
     /// Nothing yet, of any key of a set.
     pub fn new(keys: &KeySet) -> Self {
         Self {
-            by_key: keys.iter().map(|key| (key.id.clone(), Mutex::default())).collect(),
+            by_key: keys
+                .iter()
+                .map(|key| (key.id.clone(), Mutex::default()))
+                .collect(),
             unknown: Mutex::default(),
         }
     }

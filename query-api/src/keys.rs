@@ -12,7 +12,6 @@ use hindsight_policy::KeyActivity;
 use hindsight_policy::activity::{Accepted, LastCalls, Refused};
 use hindsight_schemas::ids::ProjectId;
 use hindsight_schemas::problem::{Language, Problem, Refusal};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -147,7 +146,9 @@ fn refused(call: Refused, language: Language) -> RefusedView {
         received_at: rfc3339(call.at_ms),
         origin: call.origin,
         reason: call.reason.as_str().to_owned(),
-        title: language.pick(call.reason.title_en(), call.reason.title_zh()).to_owned(),
+        title: language
+            .pick(call.reason.title_en(), call.reason.title_zh())
+            .to_owned(),
         detail: call.detail.in_language(language).to_owned(),
     }
 }

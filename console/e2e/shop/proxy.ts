@@ -2,7 +2,13 @@
  * A forward proxy that keeps whatever passes from the browser: heads and bodies, byte for byte. For plain HTTP, which is
  * what a server on this machine speaks; what would be tunnelled is refused, so nothing passes unseen.
  */
-import { createServer, request as ask, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as ask,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 

@@ -71,28 +71,43 @@ const browser = await chromium.launch({
   args: FLAGS,
 });
 let order = '';
-await record(browser, 'shop-guest', { locale: 'zh-CN', viewport: { width: 390, height: 844 } }, async (guest) => {
-  await guest.putInCart('tea', 1);
-  await guest.page.waitForTimeout(LOOK_MS);
-  await guest.open();
-});
-await record(browser, 'shop-order', { locale: 'en-US', viewport: { width: 1280, height: 800 } }, async (customer) => {
-  await customer.signIn('u-1002');
-  await customer.putInCart('mug', 2);
-  await customer.open();
-  await customer.putInCart('stool', 1);
-  await customer.page.waitForTimeout(LOOK_MS);
-  order = await customer.checkOut();
-  await customer.fillCard(DECLINED_CARD);
-  await customer.payInVain();
-  await customer.page.waitForTimeout(LOOK_MS);
-  await customer.fillCard(GOOD_CARD);
-  await customer.pay();
-});
-await record(browser, 'shop-refund', { locale: 'zh-CN', viewport: { width: 1366, height: 768 } }, async (agent) => {
-  await agent.signIn('s-301');
-  await agent.page.waitForTimeout(LOOK_MS);
-  await agent.openAtDesk(order);
-  await agent.refundLine(1, '收到时已损坏');
-});
+await record(
+  browser,
+  'shop-guest',
+  { locale: 'zh-CN', viewport: { width: 390, height: 844 } },
+  async (guest) => {
+    await guest.putInCart('tea', 1);
+    await guest.page.waitForTimeout(LOOK_MS);
+    await guest.open();
+  },
+);
+await record(
+  browser,
+  'shop-order',
+  { locale: 'en-US', viewport: { width: 1280, height: 800 } },
+  async (customer) => {
+    await customer.signIn('u-1002');
+    await customer.putInCart('mug', 2);
+    await customer.open();
+    await customer.putInCart('stool', 1);
+    await customer.page.waitForTimeout(LOOK_MS);
+    order = await customer.checkOut();
+    await customer.fillCard(DECLINED_CARD);
+    await customer.payInVain();
+    await customer.page.waitForTimeout(LOOK_MS);
+    await customer.fillCard(GOOD_CARD);
+    await customer.pay();
+  },
+);
+await record(
+  browser,
+  'shop-refund',
+  { locale: 'zh-CN', viewport: { width: 1366, height: 768 } },
+  async (agent) => {
+    await agent.signIn('s-301');
+    await agent.page.waitForTimeout(LOOK_MS);
+    await agent.openAtDesk(order);
+    await agent.refundLine(1, '收到时已损坏');
+  },
+);
 await browser.close();

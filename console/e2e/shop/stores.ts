@@ -18,7 +18,11 @@ export function* files({ data }: Server): Generator<{ name: string; bytes: Buffe
     if (!entry.isFile() || entry.name === 'credentials.json') continue;
     const bytes = readFileSync(name);
     yield { name, bytes };
-    for (let at = bytes.indexOf('\x1f\x8b\x08', 0, 'latin1'); at >= 0; at = bytes.indexOf('\x1f\x8b\x08', at + 1, 'latin1'))
+    for (
+      let at = bytes.indexOf('\x1f\x8b\x08', 0, 'latin1');
+      at >= 0;
+      at = bytes.indexOf('\x1f\x8b\x08', at + 1, 'latin1')
+    )
       yield { name: `${name} at ${String(at)}`, bytes: inflated(bytes.subarray(at)) };
   }
 }
@@ -42,13 +46,17 @@ async function text({ url, token }: Server, path: string, body?: string): Promis
 }
 
 /** Each table whole; each audit event whole; each event of these sessions. */
-export async function* views(server: Server, sessions: string[]): AsyncGenerator<{ name: string; bytes: Buffer }> {
+export async function* views(
+  server: Server,
+  sessions: string[],
+): AsyncGenerator<{ name: string; bytes: Buffer }> {
   for (const table of TABLES) {
     const rows = await text(server, '/v1/sql', `SELECT * FROM ${table} FORMAT JSONEachRow`);
     yield { name: table, bytes: Buffer.from(rows) };
   }
   const list = JSON.parse(await text(server, '/v1/audit?limit=1000')) as { items: { id: string }[] };
-  for (const { id } of list.items) yield { name: id, bytes: Buffer.from(await text(server, `/v1/audit/${id}`)) };
+  for (const { id } of list.items)
+    yield { name: id, bytes: Buffer.from(await text(server, `/v1/audit/${id}`)) };
   for (const session of sessions) {
     for (const part of ['events?envelope=1', 'markers'])
       yield {

@@ -106,7 +106,10 @@ export class Shopper {
 }
 
 /** Key by key, as a person does: each stroke is an input that a recorder could tell. */
-async function type(field: { fill: (text: string) => Promise<void>; pressSequentially: (text: string) => Promise<void> }, text: string): Promise<void> {
+async function type(
+  field: { fill: (text: string) => Promise<void>; pressSequentially: (text: string) => Promise<void> },
+  text: string,
+): Promise<void> {
   await field.fill('');
   await field.pressSequentially(text);
 }

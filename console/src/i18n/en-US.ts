@@ -241,13 +241,15 @@ const enUS = {
     source: 'Name of the application',
     release: 'Its version',
     consent: 'Record only after consent',
-    consentHint: 'Nothing is recorded or sent until the page calls hindsight.consent(\'granted\').',
+    consentHint: "Nothing is recorded or sent until the page calls hindsight.consent('granted').",
     tag: 'Put this into the <head> of each page',
     noKey: 'This server names no browser key.',
     live: 'What arrives',
     waiting: 'Waiting for your first event…',
-    waitingHint: 'Open your page and click around. Nothing? Open it with ?hindsight_debug=1 at the end of its address: a box says why.',
-    unwatched: 'This server takes no recordings in itself, so it can’t say what is refused. Visits that arrive are listed under Sessions.',
+    waitingHint:
+      'Open your page and click around. Nothing? Open it with ?hindsight_debug=1 at the end of its address: a box says why.',
+    unwatched:
+      'This server takes no recordings in itself, so it can’t say what is refused. Visits that arrive are listed under Sessions.',
     last: 'The last call that was kept came at {at} from {origin}.',
     received: 'Received, from {origin}.',
     soon: 'The visit can be played in a moment…',
@@ -259,7 +261,8 @@ const enUS = {
     app: 'In an app that is built',
     appLead: 'As a package, with types:',
     services: 'In your services',
-    servicesLead: 'What was done, with the state before and after, joined to the visit. The server key is write_key in credentials.json; it belongs into no page.',
+    servicesLead:
+      'What was done, with the state before and after, joined to the visit. The server key is write_key in credentials.json; it belongs into no page.',
     service: 'Language of the service',
     options: 'Options',
   },

@@ -243,7 +243,7 @@ const zhCN: Messages = {
     source: '应用名称',
     release: '应用版本',
     consent: '取得同意后才录制',
-    consentHint: '在页面调用 hindsight.consent(\'granted\') 之前，不录制也不发送任何内容。',
+    consentHint: "在页面调用 hindsight.consent('granted') 之前，不录制也不发送任何内容。",
     tag: '放入每个页面的 <head>',
     noKey: '本服务器没有浏览器密钥。',
     live: '接收情况',
@@ -261,7 +261,8 @@ const zhCN: Messages = {
     app: '在需构建的应用中',
     appLead: '以带类型的包引入：',
     services: '在您的服务中',
-    servicesLead: '记录做了什么、前后状态如何，并与访问关联。服务端密钥是 credentials.json 中的 write_key，不得放入页面。',
+    servicesLead:
+      '记录做了什么、前后状态如何，并与访问关联。服务端密钥是 credentials.json 中的 write_key，不得放入页面。',
     service: '服务所用语言',
     options: '选项',
   },

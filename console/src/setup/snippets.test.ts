@@ -11,9 +11,7 @@ const choices: Choices = {
 
 describe('scriptTag', () => {
   it('says no more than was chosen', () => {
-    expect(scriptTag(choices)).toBe(
-      '<script src="https://h.example/sdk.js?id=hs_browser_1"></script>',
-    );
+    expect(scriptTag(choices)).toBe('<script src="https://h.example/sdk.js?id=hs_browser_1"></script>');
     expect(scriptTag({ ...choices, source: 'shop', release: '1.4', consent: true })).toBe(
       '<script src="https://h.example/sdk.js?id=hs_browser_1&amp;source=shop" data-release="1.4" data-consent="required"></script>',
     );

@@ -9,29 +9,32 @@ use crate::words;
 pub(crate) fn page(frame: &Frame<'_>) -> Markup {
     let title = frame.say(words::CART);
     let cart = &frame.visitor.cart;
-    frame.page(title, &html! {
-        h1 { (title) }
-        @if cart.pieces() == 0 {
-            p { (frame.say(words::CART_EMPTY)) }
-            p { a href="/demo/" { (frame.say(words::BACK_TO_SHOP)) } }
-        } @else {
-            ul.lines.card {
-                @for (product, count) in cart.lines() {
-                    @let name = frame.say(product.name);
-                    li {
-                        a.name href={ "/demo/products/" (product.id) } { (name) }
-                        (change(frame, product.id, name, count))
-                        span.money { (product.price.times(count)) }
+    frame.page(
+        title,
+        &html! {
+            h1 { (title) }
+            @if cart.pieces() == 0 {
+                p { (frame.say(words::CART_EMPTY)) }
+                p { a href="/demo/" { (frame.say(words::BACK_TO_SHOP)) } }
+            } @else {
+                ul.lines.card {
+                    @for (product, count) in cart.lines() {
+                        @let name = frame.say(product.name);
+                        li {
+                            a.name href={ "/demo/products/" (product.id) } { (name) }
+                            (change(frame, product.id, name, count))
+                            span.money { (product.price.times(count)) }
+                        }
                     }
+                    li.total { span.name { (frame.say(words::TOTAL)) } span.money #total { (cart.total()) } }
                 }
-                li.total { span.name { (frame.say(words::TOTAL)) } span.money #total { (cart.total()) } }
+                form.row data-send="/demo/calls/orders" {
+                    button #check-out { (frame.say(words::TO_CHECKOUT)) }
+                    (parts::verdict())
+                }
             }
-            form.row data-send="/demo/calls/orders" {
-                button #check-out { (frame.say(words::TO_CHECKOUT)) }
-                (parts::verdict())
-            }
-        }
-    })
+        },
+    )
 }
 
 fn change(frame: &Frame<'_>, id: &str, name: &str, count: u32) -> Markup {

@@ -128,8 +128,11 @@ fn role(person: &Person) -> Text {
 /// Nothing is here.
 pub(crate) fn missing(frame: &Frame<'_>) -> Markup {
     let title = frame.say(words::MISSING);
-    frame.page(title, &html! {
-        h1 { (title) }
-        p { a href="/demo/" { (frame.say(words::BACK_TO_SHOP)) } }
-    })
+    frame.page(
+        title,
+        &html! {
+            h1 { (title) }
+            p { a href="/demo/" { (frame.say(words::BACK_TO_SHOP)) } }
+        },
+    )
 }

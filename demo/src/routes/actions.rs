@@ -54,7 +54,11 @@ pub(super) struct SignIn {
     who: String,
 }
 
-pub(super) async fn sign_in(State(counter): State<Counter>, visitor: Visitor, Json(asked): Json<SignIn>) -> Response {
+pub(super) async fn sign_in(
+    State(counter): State<Counter>,
+    visitor: Visitor,
+    Json(asked): Json<SignIn>,
+) -> Response {
     let Some(who) = people::find(&asked.who) else {
         return refuse(&visitor, StatusCode::UNAUTHORIZED, words::NOBODY);
     };
@@ -73,7 +77,11 @@ pub(super) struct Details {
     fields: Vec<String>,
 }
 
-pub(super) async fn account(State(counter): State<Counter>, visitor: Visitor, Json(mut sent): Json<Details>) -> Response {
+pub(super) async fn account(
+    State(counter): State<Counter>,
+    visitor: Visitor,
+    Json(mut sent): Json<Details>,
+) -> Response {
     sent.fields.truncate(MOST_FIELDS);
     counter.till.checked(visitor.who, &sent.fields);
     say(&visitor, words::CHECKED)

@@ -9,11 +9,17 @@ pub(super) async fn style() -> File {
 }
 
 pub(super) async fn script() -> File {
-    file("text/javascript; charset=utf-8", include_str!("../../assets/shop.js"))
+    file(
+        "text/javascript; charset=utf-8",
+        include_str!("../../assets/shop.js"),
+    )
 }
 
 pub(super) async fn payment_script() -> File {
-    file("text/javascript; charset=utf-8", include_str!("../../assets/pay.js"))
+    file(
+        "text/javascript; charset=utf-8",
+        include_str!("../../assets/pay.js"),
+    )
 }
 
 fn file(kind: &'static str, text: &'static str) -> File {

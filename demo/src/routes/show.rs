@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use maud::Markup;
 
 use crate::order::{Order, State as Step};
@@ -21,9 +21,16 @@ pub(super) async fn list(State(counter): State<Counter>, visitor: Visitor) -> Re
     page(pages::list::page(&Frame::new(&counter.browser_key, &visitor)))
 }
 
-pub(super) async fn product(State(counter): State<Counter>, visitor: Visitor, Path(id): Path<String>) -> Response {
+pub(super) async fn product(
+    State(counter): State<Counter>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Response {
     match catalogue::find(&id) {
-        Some(product) => page(pages::product::page(&Frame::new(&counter.browser_key, &visitor), product)),
+        Some(product) => page(pages::product::page(
+            &Frame::new(&counter.browser_key, &visitor),
+            product,
+        )),
         None => missing(&counter, &visitor),
     }
 }
@@ -32,14 +39,22 @@ pub(super) async fn cart(State(counter): State<Counter>, visitor: Visitor) -> Re
     page(pages::cart::page(&Frame::new(&counter.browser_key, &visitor)))
 }
 
-pub(super) async fn checkout(State(counter): State<Counter>, visitor: Visitor, Path(id): Path<String>) -> Response {
+pub(super) async fn checkout(
+    State(counter): State<Counter>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Response {
     with_order(&counter, &visitor, &id, |frame, order| match order.state {
         Step::Created => pages::checkout::page(frame, order),
         _ => pages::order::page(frame, order),
     })
 }
 
-pub(super) async fn order(State(counter): State<Counter>, visitor: Visitor, Path(id): Path<String>) -> Response {
+pub(super) async fn order(
+    State(counter): State<Counter>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Response {
     with_order(&counter, &visitor, &id, pages::order::page)
 }
 
@@ -49,10 +64,17 @@ pub(super) async fn account(State(counter): State<Counter>, visitor: Visitor) ->
 
 pub(super) async fn desk(State(counter): State<Counter>, visitor: Visitor) -> Response {
     let orders = counter.till.orders().newest(LISTED);
-    page(pages::desk::list(&Frame::new(&counter.browser_key, &visitor), &orders))
+    page(pages::desk::list(
+        &Frame::new(&counter.browser_key, &visitor),
+        &orders,
+    ))
 }
 
-pub(super) async fn desk_order(State(counter): State<Counter>, visitor: Visitor, Path(id): Path<String>) -> Response {
+pub(super) async fn desk_order(
+    State(counter): State<Counter>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Response {
     with_order(&counter, &visitor, &id, pages::desk::order)
 }
 

@@ -27,11 +27,20 @@ async fn a_double_pay_is_harmless() {
     let (status, answer) = visitor.send(&pay, json!({"card_token": "tok_declined"})).await;
     assert_eq!(status, 402, "{answer}");
     assert!(answer["problem"].as_str().unwrap().contains("declined"));
-    assert!(visitor.open(&format!("/demo/checkout/{order}")).await.1.contains("Waiting for payment"));
+    assert!(
+        visitor
+            .open(&format!("/demo/checkout/{order}"))
+            .await
+            .1
+            .contains("Waiting for payment")
+    );
 
     for _ in 0..2 {
         let (status, answer) = visitor.send(&pay, json!({"card_token": "tok_1"})).await;
-        assert_eq!((status, &answer["to"]), (200, &json!(format!("/demo/orders/{order}"))));
+        assert_eq!(
+            (status, &answer["to"]),
+            (200, &json!(format!("/demo/orders/{order}")))
+        );
     }
     let (_, page) = visitor.open(&format!("/demo/orders/{order}")).await;
     assert!(page.contains("id=\"charged\">¥304.00<"), "{page}");
@@ -47,7 +56,10 @@ async fn only_support_gives_back_a_line_or_the_rest() {
     let order = order(&mut visitor).await;
     let refund = format!("/demo/calls/orders/{order}/refund");
     visitor
-        .send(&format!("/demo/calls/orders/{order}/pay"), json!({"card_token": "tok_1"}))
+        .send(
+            &format!("/demo/calls/orders/{order}/pay"),
+            json!({"card_token": "tok_1"}),
+        )
         .await;
     let (status, answer) = visitor.send(&refund, json!({"line": 0})).await;
     assert_eq!(status, 403);
@@ -55,10 +67,19 @@ async fn only_support_gives_back_a_line_or_the_rest() {
 
     let (_, answer) = visitor.send("/demo/calls/sign-in", json!({"who": "s-301"})).await;
     assert_eq!(answer["to"], "/demo/desk");
-    assert_eq!(visitor.send(&refund, json!({"line": 1, "reason": "damaged"})).await.0, 200);
+    assert_eq!(
+        visitor
+            .send(&refund, json!({"line": 1, "reason": "damaged"}))
+            .await
+            .0,
+        200
+    );
     assert_eq!(visitor.send(&refund, json!({"line": 1})).await.0, 409);
     let (_, page) = visitor.open(&format!("/demo/desk/{order}")).await;
-    assert!(page.contains("id=\"given-back\">¥256.00<") && page.contains("部分退款"), "{page}");
+    assert!(
+        page.contains("id=\"given-back\">¥256.00<") && page.contains("部分退款"),
+        "{page}"
+    );
     assert_eq!(visitor.send(&refund, json!({})).await.0, 200);
     let (_, page) = visitor.open(&format!("/demo/desk/{order}")).await;
     assert!(page.contains("id=\"given-back\">¥304.00<"), "{page}");
@@ -73,10 +94,19 @@ async fn nothing_is_sold_without_a_trace() {
     let order = order(&mut visitor).await;
     shop.close().await;
     let (status, answer) = visitor
-        .send(&format!("/demo/calls/orders/{order}/pay"), json!({"card_token": "tok_1"}))
+        .send(
+            &format!("/demo/calls/orders/{order}/pay"),
+            json!({"card_token": "tok_1"}),
+        )
         .await;
     assert_eq!(status, 503, "{answer}");
-    assert!(visitor.open(&format!("/demo/checkout/{order}")).await.1.contains("Waiting for payment"));
+    assert!(
+        visitor
+            .open(&format!("/demo/checkout/{order}"))
+            .await
+            .1
+            .contains("Waiting for payment")
+    );
 }
 
 #[tokio::test]
@@ -91,13 +121,21 @@ async fn each_page_is_there_in_both_languages() {
             assert_eq!(status, 200, "{page}");
             assert!(text.contains(lang), "{page} {language}");
         }
-        for nothing in ["nothing", "products/yacht", "orders/O-1", "checkout/<b>", "desk/O-1"] {
-            let (status, text) = visitor.open(&format!("/demo/{}", nothing.replace('<', "%3C"))).await;
+        for nothing in [
+            "nothing",
+            "products/yacht",
+            "orders/O-1",
+            "checkout/%3Cb%3E",
+            "desk/O-1",
+        ] {
+            let (status, text) = visitor.open(&format!("/demo/{nothing}")).await;
             assert_eq!(status, 404, "{nothing}");
             assert!(!text.contains("<b>"), "{nothing}");
         }
         let chosen = if language == "en" { "zh" } else { "en" };
-        visitor.send("/demo/calls/language", json!({"language": chosen})).await;
+        visitor
+            .send("/demo/calls/language", json!({"language": chosen}))
+            .await;
         assert!(!visitor.open("/demo/").await.1.contains(lang), "{language}");
     }
     shop.close().await;

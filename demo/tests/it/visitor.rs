@@ -52,7 +52,11 @@ impl Visitor {
     }
 
     async fn ask(&mut self, request: http::request::Builder, body: Body) -> (u16, String) {
-        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let request = request
             .header(COOKIE, pairs.join("; "))
             .header(ACCEPT_LANGUAGE, self.language)

@@ -46,7 +46,12 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let reader = front::reader(&settings, &credentials, &system, edge.activity())?;
     let mut beside = hindsight_ingest::routes(edge.clone()).merge(front::contract()?);
-    let shop = demo::open(&settings, &credentials, folder.path(), listeners.main.local_addr()?)?;
+    let shop = demo::open(
+        &settings,
+        &credentials,
+        folder.path(),
+        listeners.main.local_addr()?,
+    )?;
     if let Some(shop) = &shop {
         beside = beside.merge(shop.routes());
     }

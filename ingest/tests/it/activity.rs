@@ -36,7 +36,11 @@ async fn keys_that_nobody_knows_and_server_keys_are_told_apart() {
     assert_eq!(mistyped.status(), 401);
     assert_eq!(activity.unknown().refused.unwrap().reason, Reason::UnknownKey);
 
-    let in_query = house.get(&format!("/v1/config?key={SERVER}")).send().await.unwrap();
+    let in_query = house
+        .get(&format!("/v1/config?key={SERVER}"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(in_query.status(), 403);
     assert_eq!(activity.of("s").refused.unwrap().reason, Reason::WrongKeyKind);
 

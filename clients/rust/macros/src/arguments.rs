@@ -66,8 +66,7 @@ impl Parse for Arguments {
     }
 }
 
-const UNKNOWN: &str =
-    "is not one of client, action, operation, actor, event, target, reference, request, before, after, strict";
+const UNKNOWN: &str = "is not one of client, action, operation, actor, event, target, reference, request, before, after, strict";
 
 fn once(name: &Ident, slot: &mut Option<Expr>, value: Expr) -> Result<()> {
     match slot.replace(value) {
