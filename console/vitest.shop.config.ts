@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['e2e/shop/*.e2e.ts'],
     fileParallelism: false,
-    testTimeout: 120_000,
+    testTimeout: 300_000,
     hookTimeout: 180_000,
   },
 });

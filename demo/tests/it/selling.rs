@@ -114,7 +114,7 @@ async fn each_page_is_there_in_both_languages() {
     let folder = tempfile::tempdir().unwrap();
     let shop = shop(folder.path());
     let pages = ["", "products/kettle", "cart", "account", "desk", "payment"];
-    for (language, lang) in [("en", "lang=\"en\""), ("zh", "lang=\"zh\"")] {
+    for (language, lang) in [("en", "<html lang=\"en\""), ("zh", "<html lang=\"zh\"")] {
         let mut visitor = Visitor::of(&shop, language);
         for page in pages {
             let (status, text) = visitor.open(&format!("/demo/{page}")).await;
