@@ -13,6 +13,8 @@ import { visitor, type Site } from '../e2e/site';
 const SIDE_BY_SIDE = 3;
 const VISITS_EACH = 25;
 const MOST_ACTS = 8;
+/** A busy machine makes it slow, not wrong. */
+const PATIENCE_MS = 300_000;
 
 export interface Arrival {
   visits: number;
@@ -78,6 +80,7 @@ async function person(
 ): Promise<string[]> {
   const chance = random(1_000 + who);
   const { context, page: first } = await visitor(browser);
+  context.setDefaultTimeout(PATIENCE_MS);
   const done: string[] = [];
   let page = first;
   for (let at = 0; at < visits; at++) {
