@@ -26,17 +26,16 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Whether tables are replicated.
-    pub fn is_replicated(self) -> bool {
-        self == Self::Replicated
+    /// The name of the table engine that replaces rows by a column.
+    pub fn engine_name(self) -> &'static str {
+        match self {
+            Self::Embedded => "ReplacingMergeTree",
+            Self::Replicated => "ReplicatedReplacingMergeTree",
+        }
     }
 
-    /// The table engine that replaces rows by a column.
-    pub fn engine(self, argument: &str) -> String {
-        match self {
-            Self::Embedded => format!("ReplacingMergeTree({argument})"),
-            Self::Replicated => format!("ReplicatedReplacingMergeTree({argument})"),
-        }
+    fn engine(self, argument: &str) -> String {
+        format!("{}({argument})", self.engine_name())
     }
 
     /// What each table is made with. Both windows outlast the longest pause between a write and its settling.

@@ -93,16 +93,15 @@ fn compare(
     {
         return differs(format!("column {missing}"), "missing", "there", rebuild());
     }
-    let engine = dialect.engine("version");
-    if !table.engine_full.starts_with(&engine) && !dialect.is_replicated() {
-        let found = table.engine_full.split(" PARTITION").next().unwrap_or_default();
-        return differs("engine".into(), found, &engine, rebuild());
+    let engine = table.engine_full.split('(').next().unwrap_or_default();
+    if engine != dialect.engine_name() {
+        return differs("engine".into(), engine, dialect.engine_name(), rebuild());
     }
     for (setting, wanted) in dialect.table_settings() {
         let found = value_of(&table.engine_full, setting).unwrap_or("not set");
         if !same(found, wanted) {
             let remedy = format!("ALTER TABLE {name} MODIFY SETTING {setting} = {wanted}");
-            return differs(setting.into(), found, wanted, remedy);
+            return differs((*setting).into(), found, wanted, remedy);
         }
     }
     Ok(())
@@ -153,7 +152,10 @@ mod tests {
             "{unsynced}"
         );
         let other = check(&FULL.replace("Replacing", "")).unwrap_err();
-        assert!(other.contains("engine is MergeTree(version)"), "{other}");
+        assert!(
+            other.contains("engine is MergeTree, ReplacingMergeTree is needed"),
+            "{other}"
+        );
     }
 
     #[test]

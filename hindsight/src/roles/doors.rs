@@ -177,7 +177,6 @@ fn contract() -> anyhow::Result<Router> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::collections::BTreeSet;
 
     const DOCUMENT: &str = include_str!("../../../docs/api.md");

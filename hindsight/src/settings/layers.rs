@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use config::{Config, File, FileFormat, Value, ValueKind};
+use config::{Config, File, FileFormat, Source as _, Value, ValueKind};
 
 use super::Settings;
 use super::engines::{KAFKA_RETENTION_HOURS, LogKind};

@@ -68,7 +68,7 @@ impl Installation {
             arguments.extend(["--listen".into(), listen.into()]);
         }
         arguments.extend(more.iter().map(|word| (*word).into()));
-        let role = Role {
+        let mut role = Role {
             process: self.spawn(&arguments),
             arguments,
             ops,
@@ -118,7 +118,7 @@ impl Installation {
 }
 
 impl Role {
-    async fn until_ready(&self, folder: &Path) {
+    async fn until_ready(&mut self, folder: &Path) {
         let started = Instant::now();
         let mut told = String::new();
         while started.elapsed() < READY_WITHIN {
