@@ -34,9 +34,9 @@ use crate::settings::Settings;
 
 const MIB: usize = 1 << 20;
 /// What the lanes of each view may hold; together the lanes' part of the process's memory.
-const ANALYTICS_BYTES: usize = 24 * MIB;
-const SEARCH_BYTES: usize = 16 * MIB;
-const REPLAY_BYTES: usize = 24 * MIB;
+const ANALYTICS_BYTES: usize = 16 * MIB;
+const SEARCH_BYTES: usize = 12 * MIB;
+const REPLAY_BYTES: usize = 16 * MIB;
 
 /// The running engines and views.
 pub(super) struct System {
