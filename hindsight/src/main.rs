@@ -6,13 +6,14 @@ mod commands;
 mod credentials;
 mod data_folder;
 mod doctor;
+mod engines;
 mod failure;
 mod import;
 mod libchdb;
 mod logging;
 mod recording;
+mod roles;
 mod settings;
-mod up;
 
 use std::process::ExitCode;
 
