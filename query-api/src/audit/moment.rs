@@ -26,7 +26,8 @@ struct Traced {
     session_id: Uuid,
     trace: String,
     tab: String,
-    at: Millis,
+    /// A request is told when it was answered; its moment is when it was made.
+    began: Millis,
 }
 
 /// How far behind a session's last event an audit event may lie and still be shown by it.
@@ -67,7 +68,7 @@ fn moment(
         .text("trace_id")
         .and_then(|trace| traced.get(&(session_id.uuid(), trace)));
     if let Some(request) = trace {
-        let offset_ms = request.at.0 - span.started_at.0;
+        let offset_ms = (request.began.0 - span.started_at.0).max(0);
         return Some(Moment {
             session_id,
             tab: Some(request.tab.clone()),
@@ -109,7 +110,8 @@ async fn traced(reader: &Reader, sessions: &[SessionId]) -> Result<HashMap<(Uuid
     if sessions.is_empty() {
         return Ok(HashMap::new());
     }
-    let sql = "SELECT session_id, JSONExtractString(properties, 'trace_id') AS trace, tab, at FROM hindsight.events \
+    let sql = "SELECT session_id, JSONExtractString(properties, 'trace_id') AS trace, tab, \
+               subtractMilliseconds(at, toInt64(least(greatest(duration_ms, 0), 600000))) AS began FROM hindsight.events \
                WHERE session_id IN {sessions:Array(UUID)} AND id_at IN {times:Array(DateTime64(3, 'UTC'))} \
                AND kind = 'network' AND trace != ''";
     let rows: Vec<Traced> = query_rows(&*reader.analytics, of_sessions(sql, sessions)).await?;
