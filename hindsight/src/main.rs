@@ -7,13 +7,14 @@ mod credentials;
 mod data_folder;
 mod demo;
 mod doctor;
+mod engines;
 mod failure;
 mod import;
 mod libchdb;
 mod logging;
 mod recording;
+mod roles;
 mod settings;
-mod up;
 
 use std::process::ExitCode;
 

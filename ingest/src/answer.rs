@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hindsight_schemas::reason::Reason;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Version, header};
 
 use crate::edge::Edge;
 use crate::sender::Sender;
@@ -43,6 +43,7 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
     let language = Language::of(request.headers());
     let sender = Sender::of(&request);
     let is_preflight = request.method() == Method::OPTIONS;
+    let version = request.version();
     let response = match edge.enter() {
         Some(_in_flight) => next.run(request).await,
         None => Refusal::plain(Reason::Draining).into_response(),
@@ -58,6 +59,10 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
     let preflight = if is_preflight { PREFLIGHT } else { &[] };
     for (name, value) in CORS.iter().chain(preflight) {
         headers.insert(*name, HeaderValue::from_static(value));
+    }
+    if refused == Some(Reason::Draining) && version <= Version::HTTP_11 {
+        // What comes next finds another process.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let outcome = response.status().as_u16().to_string();
     metrics::counter!("hindsight_edge_requests_total", "route" => route.clone(), "outcome" => outcome)

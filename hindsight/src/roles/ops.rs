@@ -12,8 +12,10 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
+use crate::engines::Parts;
+
 /// Tells which parts serve: `Ok`, or in its own words why not.
-pub(super) type Look = Arc<dyn Fn() -> BTreeMap<&'static str, Result<(), String>> + Send + Sync>;
+pub(super) type Look = Arc<dyn Fn() -> Parts + Send + Sync>;
 
 #[derive(Clone)]
 struct Ops {
