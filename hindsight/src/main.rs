@@ -10,6 +10,7 @@ mod failure;
 mod import;
 mod libchdb;
 mod logging;
+mod observe;
 mod recording;
 mod settings;
 mod up;

@@ -1,4 +1,4 @@
-//! What every answer goes through: drain, CORS, the reader's language, metrics.
+//! What every answer goes through: drain, CORS, the reader's language, metrics, the request's span.
 //!
 //! **Invariant:** CORS headers are on every answer, errors too, or a page could not read why it was refused.
 //! No cookie is ever used here, so any origin may read; what a browser key may do is decided by `authorize`.
@@ -13,6 +13,7 @@ use hindsight_schemas::reason::Reason;
 use http::{HeaderValue, Method};
 
 use crate::edge::Edge;
+use crate::trace;
 use hindsight_schemas::problem::{Language, Refusal, spoken};
 
 const CORS: &[(&str, &str)] = &[
@@ -33,7 +34,7 @@ const PREFLIGHT: &[(&str, &str)] = &[
 ];
 
 /// Wraps every route.
-pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = request
         .extensions()
@@ -41,6 +42,7 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
         .map_or("none".to_owned(), |path| path.as_str().to_owned());
     let language = Language::of(request.headers());
     let is_preflight = request.method() == Method::OPTIONS;
+    let span = trace::request(&mut request, &route);
     let response = match edge.enter() {
         Some(_in_flight) => next.run(request).await,
         None => Refusal::plain(Reason::Draining).into_response(),
@@ -54,8 +56,9 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
     for (name, value) in CORS.iter().chain(preflight) {
         headers.insert(*name, HeaderValue::from_static(value));
     }
-    let outcome = response.status().as_u16().to_string();
-    metrics::counter!("hindsight_edge_requests_total", "route" => route.clone(), "outcome" => outcome)
+    trace::answered(span, response.status());
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("hindsight_edge_requests_total", "route" => route.clone(), "status" => status)
         .increment(1);
     metrics::histogram!("hindsight_edge_request_seconds", "route" => route)
         .record(started.elapsed().as_secs_f64());

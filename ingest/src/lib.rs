@@ -19,6 +19,7 @@ mod config;
 mod edge;
 mod erased;
 mod inflate;
+mod meters;
 mod openapi;
 mod options;
 mod pressure;
@@ -28,6 +29,7 @@ pub mod scan;
 mod sdk;
 mod server;
 mod stamp;
+mod trace;
 
 pub use edge::{Edge, EdgeError};
 pub use erased::{ErasedSessions, NoneErased};

@@ -7,4 +7,4 @@ mod layers;
 mod schema;
 
 pub(crate) use layers::{Effective, Overrides, load};
-pub(crate) use schema::Settings;
+pub(crate) use schema::{Settings, Traces};

@@ -17,22 +17,21 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use hindsight_ingest::{ConnectionBounds, serve};
-use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio_util::sync::CancellationToken;
 
 use self::listen::Listeners;
 use self::system::System;
 use crate::credentials::{self, Credentials};
 use crate::data_folder::DataFolder;
+use crate::observe::{self, Traces, Upkeep};
 use crate::settings::Settings;
 
 /// Runs until SIGINT or SIGTERM.
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let folder = DataFolder::open(&settings.server.data_dir)?;
     let listeners = Listeners::bind(&settings).await?;
-    let metrics = PrometheusBuilder::new()
-        .install_recorder()
-        .context("metrics can't be recorded")?;
+    let metrics = observe::install()?;
+    let traces = Traces::start(&settings.traces)?;
     let system = Arc::new(System::open(folder.path(), &settings).await?);
 
     let (url, clickhouse_url) = (listen::url(&listeners.main)?, listen::url(&listeners.clickhouse)?);
@@ -40,8 +39,14 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         credentials::establish(folder.path(), settings.project.id.as_str(), &url, &clickhouse_url)?;
     let edge = front::edge(&settings, &credentials, &system)?;
     let looked_at = system.clone();
-    let upkeep = tokio::spawn(ops::upkeep(metrics.clone()));
-    let operators = ops::router(Arc::new(move || looked_at.parts()), metrics);
+    let look: observe::Look = Arc::new(move || looked_at.parts());
+    let upkeep = Upkeep {
+        metrics: metrics.clone(),
+        look: look.clone(),
+        places: vec![("data", folder.path().to_owned())],
+    };
+    let upkeep = tokio::spawn(upkeep.run());
+    let operators = ops::router(look, metrics);
 
     let reader = front::reader(&settings, &credentials, &system)?;
     let beside = hindsight_ingest::routes(edge.clone()).merge(front::contract()?);
@@ -79,6 +84,9 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     system.close().await;
     upkeep.abort();
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     ended
 }
 

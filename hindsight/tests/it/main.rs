@@ -9,11 +9,13 @@ mod double;
 mod gaps;
 mod import;
 mod load;
+mod metrics;
 mod odd_json;
 mod oracle;
 mod server;
 mod settings;
 mod sync_order;
+mod traces;
 
 use std::path::Path;
 use std::process::{Command, Output};

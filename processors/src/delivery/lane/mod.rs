@@ -64,6 +64,8 @@ struct Range {
     arrived: Option<Moment>,
     appended_at_ms: Option<i64>,
     settle: bool,
+    /// It was pending when the partition was assigned.
+    recovered: bool,
 }
 
 struct Ahead<B> {
@@ -279,7 +281,7 @@ impl<B> Lane<B> {
             if self.reader_at > last {
                 self.repeat = None;
                 let cut = self.queue.take_through(last);
-                self.prepare(cut, (first, last), self.spec.settings.guards.settle);
+                self.prepare(cut, (first, last), self.spec.settings.guards.settle, true);
             }
         } else if !self.queue.is_empty() && (self.pressure || self.queue.is_due(now, &self.spec.limits)) {
             let cut = self.queue.take(&self.spec.limits);
@@ -287,11 +289,11 @@ impl<B> Lane<B> {
             let (first, last) = ends.expect("a cut has one record at least");
             let (first, last) = (first.position.offset, last.position.offset);
             let settle = first < self.settle_until && self.spec.settings.guards.settle;
-            self.prepare(cut, (first, last), settle);
+            self.prepare(cut, (first, last), settle, false);
         }
     }
 
-    fn prepare(&mut self, cut: Cut, (first, last): (Offset, Offset), settle: bool) {
+    fn prepare(&mut self, cut: Cut, (first, last): (Offset, Offset), settle: bool, recovered: bool) {
         debug_assert!(self.done <= first, "ranges follow each other");
         let LaneSpec {
             partition,
@@ -314,6 +316,7 @@ impl<B> Lane<B> {
             arrived: cut.arrived,
             appended_at_ms: cut.records.last().map(|record| record.appended_at_ms),
             settle,
+            recovered,
         };
         self.ahead = Some(Ahead {
             range,

@@ -162,13 +162,18 @@ impl<B> Lane<B> {
             .arrived
             .map_or(Moment::ZERO, |arrived| now.saturating_sub(arrived));
         let Range {
-            name, records, bytes, ..
+            name,
+            records,
+            bytes,
+            recovered,
+            ..
         } = range;
         self.effects.push(Effect::Finished {
             name,
             records,
             bytes,
             waited,
+            recovered,
         });
         self.report_progress(self.reader_at_end && !self.has_range());
     }

@@ -12,16 +12,17 @@ use std::time::Duration;
 
 use hindsight_engines::log::{Commit, Consumer, ConsumerError, EventLog, Polled, Waker};
 use hindsight_schemas::ids::{Offset, Partition, Topic};
-use hindsight_schemas::reason::Reason;
 use tokio::runtime::Handle;
 
 use super::pace::cut_age;
 use super::tasks::{Address, Answer, Tasks};
+use super::traces::Traces;
 use super::{DeliverySettings, group};
 use crate::delivery::budget::Share;
 use crate::delivery::clock::{Clock, Moment};
 use crate::delivery::lane::{Effect, Input, Lane, LaneSpec, Opened};
 use crate::delivery::materializer::Materializer;
+use crate::delivery::meters;
 use crate::delivery::status::{LaneStatus, StatusBoard};
 
 /// How often status and lag are made anew.
@@ -65,6 +66,7 @@ impl<M: Materializer> Worker<M> {
         status: StatusBoard,
         stopping: Arc<AtomicBool>,
     ) -> Result<Self, ConsumerError> {
+        meters::declare(materializer.name(), materializer.topics());
         let consumer = join_group(&*log, &*materializer)?;
         let (sender, answers) = channel();
         let tasks = Tasks {
@@ -74,6 +76,7 @@ impl<M: Materializer> Worker<M> {
             answers: sender,
             waker: consumer.waker(),
             write_timeout: settings.write_timeout,
+            traces: Traces::default(),
         };
         Ok(Self {
             consumer,
@@ -221,6 +224,8 @@ impl<M: Materializer> Worker<M> {
 
     fn drop_lane(&mut self, partition: Partition) {
         if self.lanes.remove(&partition).is_some() {
+            meters::gone(self.tasks.materializer.name(), partition);
+            self.tasks.traces.forget(partition);
             self.tasks.materializer.on_revoked(partition);
         }
     }
@@ -313,22 +318,26 @@ impl<M: Materializer> Worker<M> {
             Effect::DeadLetter(poison) => self.tasks.dead_letter(to, poison),
             Effect::Write(range, batch) => self.tasks.write(to, range, batch, false),
             Effect::Settle(range, batch) => self.tasks.write(to, range, batch, true),
-            Effect::LettersSettled(letters) => count_letters(name, &letters),
+            Effect::LettersSettled(letters) => meters::lettered(name, partition.topic, &letters),
             Effect::Progress(progress) => self.tasks.materializer.on_progress(partition, progress),
             Effect::Finished {
                 records,
                 bytes,
                 waited,
+                recovered,
                 ..
-            } => count_range(name, records, bytes, waited),
+            } => {
+                let range = meters::Finished {
+                    records,
+                    bytes,
+                    waited,
+                    recovered,
+                };
+                meters::finished(name, partition.topic, &range);
+            }
             Effect::Alarm(alarm) => {
                 tracing::error!(materializer = name, %partition, %alarm, "lane alarm");
-                let labels = [("materializer", name), ("alarm", alarm.as_str())];
-                metrics::counter!("hindsight_lane_alarms_total", &labels).increment(1);
-                if let crate::delivery::lane::Alarm::Expired { from, to } = alarm {
-                    metrics::counter!("hindsight_lane_expired_records_total", "materializer" => name)
-                        .increment(to - from);
-                }
+                meters::alarmed(name, &alarm);
             }
             Effect::Stopped(error) => {
                 tracing::error!(materializer = name, %partition, %error, "lane stopped");
@@ -453,9 +462,11 @@ impl<M: Materializer> Worker<M> {
                 log_end: slot.log_end,
                 age: slot.lane.age(now),
                 held_bytes: slot.lane.held_bytes(),
+                pending: slot.lane.is_pending(),
                 error: slot.lane.last_error().map(ToString::to_string),
             });
         }
+        meters::lanes(self.tasks.materializer.name(), &lanes);
         self.status.publish(lanes);
     }
 }
@@ -468,18 +479,4 @@ fn join_group<M: Materializer>(
         &group(materializer.name(), materializer.view_generation()),
         materializer.topics(),
     )
-}
-
-fn count_letters(name: &'static str, letters: &[(Offset, Reason)]) {
-    for (_, reason) in letters {
-        let labels = [("materializer", name), ("reason", reason.as_str())];
-        metrics::counter!("hindsight_lane_dead_letters_total", &labels).increment(1);
-    }
-}
-
-fn count_range(name: &'static str, records: usize, bytes: usize, waited: Duration) {
-    metrics::counter!("hindsight_lane_ranges_total", "materializer" => name).increment(1);
-    metrics::counter!("hindsight_lane_records_total", "materializer" => name).increment(records as u64);
-    metrics::counter!("hindsight_lane_bytes_total", "materializer" => name).increment(bytes as u64);
-    metrics::histogram!("hindsight_lane_seconds", "materializer" => name).record(waited);
 }
