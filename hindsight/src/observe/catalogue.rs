@@ -211,7 +211,7 @@ catalogue! {
         hindsight_part_ready Gauge ["part"] Always,
             "1 while a part serves, as /health/ready says";
         hindsight_storage_free_bytes Gauge ["place"] Always,
-            "Free on the disk of a folder that is written to";
+            "Free on a disk that is written to: of the data folder (place=data), and what ClickHouse says of each of its own (place=clickhouse ...)";
         hindsight_storage_total_bytes Gauge ["place"] Always,
             "Size of that disk";
         hindsight_build_info Gauge ["version"] Always,

@@ -98,7 +98,7 @@ impl Sender {
         let failed_before = self.failing.swap(failure.is_some(), Ordering::Relaxed);
         match failure {
             Some(error) if !failed_before => {
-                tracing::warn!(error, "the collector takes no spans (traces.endpoint)")
+                tracing::warn!(error, "the collector takes no spans (traces.endpoint)");
             }
             None if failed_before => tracing::info!("the collector takes spans again"),
             _ => {}

@@ -20,7 +20,7 @@ use hindsight_processors::analytics::AnalyticsView;
 use hindsight_processors::delivery::group;
 use hindsight_processors::erasure::ErasedSessions;
 use hindsight_processors::lifecycle::removal::{AnalyticsRows, RemovalOptions, Remover};
-use hindsight_processors::lifecycle::{Closer, CloserOptions, Ownership, Watermarks};
+use hindsight_processors::lifecycle::{Closer, CloserOptions, Ownership, Watermarks, watch_disks};
 use hindsight_processors::replay::ReplayView;
 use hindsight_processors::search::SearchView;
 use hindsight_schemas::ids::Topic;
@@ -133,6 +133,7 @@ impl System {
             tokio::spawn(closer.run(stopped.clone())),
             tokio::spawn(remover.run(stopped.clone())),
             tokio::spawn(closable.run(stopped.clone())),
+            tokio::spawn(watch_disks(analytics.clone(), stopped.clone())),
             tokio::spawn(searchable.clone().run(stopped)),
         ];
         let running = Mutex::new(Some(Running {

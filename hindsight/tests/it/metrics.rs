@@ -162,4 +162,14 @@ async fn metrics_are_as_documented() {
     ] {
         assert_eq!(value(&text, series), Some(expected), "{series}\n{text}");
     }
+    for place in ["data", "clickhouse default"] {
+        let bytes = |of| {
+            value(
+                &text,
+                &format!(r#"hindsight_storage_{of}_bytes{{place="{place}"}}"#),
+            )
+            .unwrap()
+        };
+        assert!(bytes("free") > 0.0 && bytes("free") <= bytes("total"), "{place}");
+    }
 }

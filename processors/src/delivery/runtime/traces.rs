@@ -22,20 +22,26 @@ const RANGES: usize = 2;
 
 /// The sampled records of the ranges under way.
 #[derive(Debug, Default)]
-pub(super) struct Traces(BTreeMap<Partition, VecDeque<(RangeName, Arc<[SpanContext]>)>>);
+pub(super) struct Traces(BTreeMap<Partition, VecDeque<Traced>>);
+
+#[derive(Debug)]
+struct Traced {
+    range: RangeName,
+    sampled: Arc<[SpanContext]>,
+}
 
 impl Traces {
     /// Remembers whose traces a range carries on.
-    pub(super) fn cut(&mut self, name: RangeName, records: &[StoredRecord]) {
+    pub(super) fn cut(&mut self, range: RangeName, records: &[StoredRecord]) {
         if !trace::is_on() {
             return;
         }
         let sampled = records
             .iter()
             .filter_map(|record| trace::sampled_in(&record.headers));
-        let sampled: Arc<[SpanContext]> = sampled.take(RECORDS).collect();
-        let ranges = self.0.entry(name.partition).or_default();
-        ranges.push_back((name, sampled));
+        let sampled = sampled.take(RECORDS).collect();
+        let ranges = self.0.entry(range.partition).or_default();
+        ranges.push_back(Traced { range, sampled });
         while ranges.len() > RANGES {
             ranges.pop_front();
         }
@@ -43,7 +49,8 @@ impl Traces {
 
     /// An attempt to write a range begins.
     pub(super) fn attempt(&self, view: &'static str, name: RangeName, settle: bool) -> Option<Attempt> {
-        let (_, parents) = self.0.get(&name.partition)?.iter().find(|(of, _)| *of == name)?;
+        let under_way = self.0.get(&name.partition)?;
+        let parents = &under_way.iter().find(|traced| traced.range == name)?.sampled;
         (!parents.is_empty()).then(|| Attempt {
             what: format!("{view} {}", if settle { "settle" } else { "write" }),
             name,
