@@ -3,12 +3,16 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::load::Writer;
+use crate::load::{Kept, Writer};
 use crate::{oracle, server};
 
 /// Kills in the suite.
 const KILLS: u32 = 20;
 const WRITERS: u64 = 4;
+/// Answers of 202 between two kills, of all writers together.
+const ANSWERS: std::ops::Range<u64> = 4..100;
+/// After the last of them, so that a kill meets every step of a request.
+const MOMENT_US: std::ops::Range<u64> = 0..30_000;
 /// How long lifecycle may take for what was flushed, once all is closed: silence, grace, a few rounds.
 const REMOVED_WITHIN: Duration = Duration::from_secs(60);
 /// Printed by a failing test through the seed's own value: change it to look for more.
@@ -19,7 +23,10 @@ async fn every_202_is_found_once_after_twenty_kills() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let mut random = fastrand::Rng::with_seed(SEED);
-    let mut writers: Vec<Writer> = (0..WRITERS).map(|number| Writer::new(number, SEED)).collect();
+    let kept = Kept::new();
+    let mut writers: Vec<Writer> = (0..WRITERS)
+        .map(|number| Writer::counted(number, SEED, kept.clone()))
+        .collect();
     let mut child_kills = 0;
 
     let up = || {
@@ -34,11 +41,12 @@ async fn every_202_is_found_once_after_twenty_kills() {
     let mut running = server::start(up(), &data).await;
     for kill in 0..KILLS {
         let whole = random.bool();
-        let after = Duration::from_millis(random.u64(50..1200));
+        let (answers, moment) = (random.u64(ANSWERS), Duration::from_micros(random.u64(MOMENT_US)));
         let (url, key) = (running.url.clone(), running.write_key.clone());
         let load = futures::future::join_all(writers.iter_mut().map(|writer| writer.run(&url, &key)));
         let crash = async {
-            tokio::time::sleep(after).await;
+            kept.more(answers).await;
+            tokio::time::sleep(moment).await;
             if whole {
                 running.kill();
                 return;
@@ -46,7 +54,7 @@ async fn every_202_is_found_once_after_twenty_kills() {
             assert!(running.kill_clickhouse(), "no ClickHouse child at kill {kill}");
             child_kills += 1;
             // The edge must go on without it; the load ends with the whole process, still catching up.
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            kept.more(answers).await;
             let before = reqwest::get(format!("{url}/health/live")).await;
             assert!(
                 before.is_ok_and(|answer| answer.status().is_success()),

@@ -5,9 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hindsight_schemas::ids::SessionId;
 use serde_json::json;
+use tokio::sync::watch;
 
 /// Longest wait for an answer: a killed server's connections end at once, a drained one's soon.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// Longest wait for a share of the load.
+const KEPT_WITHIN: Duration = Duration::from_secs(60);
 /// Events of a batch.
 const EVENTS: u64 = 12;
 
@@ -25,11 +28,42 @@ pub(crate) struct Writer {
     pub(crate) batches: Vec<Vec<String>>,
     /// Every audit event that was answered 202: its source id.
     pub(crate) audit: Vec<String>,
+    kept: Kept,
+}
+
+/// How many answers of 202 some writers had together: a crash is due by load, however slow the machine is.
+#[derive(Clone)]
+pub(crate) struct Kept(watch::Sender<u64>);
+
+impl Kept {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(0))
+    }
+
+    /// Waits for so many more.
+    pub(crate) async fn more(&self, answers: u64) {
+        let mut kept = self.0.subscribe();
+        let until = *kept.borrow() + answers;
+        let reached = tokio::time::timeout(KEPT_WITHIN, kept.wait_for(|kept| *kept >= until)).await;
+        let reached =
+            reached.unwrap_or_else(|_| panic!("not {answers} answers of 202 within {KEPT_WITHIN:?}"));
+        reached.expect("its sender is ours");
+    }
+
+    fn count(&self) {
+        self.0.send_modify(|kept| *kept += 1);
+    }
 }
 
 impl Writer {
     /// A writer; the seed decides sizes and encodings.
     pub(crate) fn new(number: u64, seed: u64) -> Self {
+        Self::counted(number, seed, Kept::new())
+    }
+
+    /// One whose answers count among others'.
+    pub(crate) fn counted(number: u64, seed: u64, kept: Kept) -> Self {
         let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
         let mut random = fastrand::Rng::with_seed(seed ^ number);
         let mut bits = [0; 10];
@@ -45,12 +79,17 @@ impl Writer {
             random,
             batches: vec![],
             audit: vec![],
+            kept,
         }
     }
 
-    /// Sends until an answer fails to come; what was not answered is sent again next time, unchanged.
+    /// Sends until nobody answers; what was not kept is sent again, unchanged.
     pub(crate) async fn run(&mut self, url: &str, key: &str) {
-        while self.send_both(url, key).await {}
+        while self.send_both(url, key).await || self.is_answered(url).await {}
+    }
+
+    async fn is_answered(&self, url: &str) -> bool {
+        self.client.get(format!("{url}/health/live")).send().await.is_ok()
     }
 
     /// Sends the next batch and the next audit event; says whether both were answered 202.
@@ -70,6 +109,7 @@ impl Writer {
         let kept = sent(self.client.post(url).bearer_auth(key).body(body)).await;
         if kept {
             self.batches.push(events);
+            self.kept.count();
         }
         kept
     }
@@ -89,6 +129,7 @@ impl Writer {
         .await;
         if kept {
             self.audit.push(id);
+            self.kept.count();
         }
         kept
     }
