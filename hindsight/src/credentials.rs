@@ -1,7 +1,8 @@
 //! `D/credentials.json` (mode 600): the keys of the one project and the addresses of the last start.
 //!
-//! Made at the first start; later starts keep the keys and bring the addresses up to date. Written to a
-//! temporary file, synced and renamed, so a crash leaves the old or the new one, never half of one.
+//! `up` makes it at its first start; later starts keep the keys and bring the addresses up to date. Written to a
+//! temporary file, synced and renamed, so a crash leaves the old or the new one, never half of one. The roles share one
+//! that `hindsight credentials new` made, which they only read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -11,6 +12,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::failure::Failure;
 
 /// Everything a client needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +48,45 @@ pub(crate) fn read(data_dir: &Path) -> anyhow::Result<Credentials> {
             path.display()
         )
     })?;
-    serde_json::from_str(&text).with_context(|| format!("{} is not readable", path.display()))
+    parse(&path, &text)
+}
+
+/// Reads the credentials that all roles share; they must be of this project.
+pub(crate) fn shared(path: &Path, project: &str) -> anyhow::Result<Credentials> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::Configuration(format!(
+            "no credentials at {}: {error}; make them by `hindsight credentials new --out FILE`, give every role the same \
+             file, and name it in server.credentials_file",
+            path.display()
+        ))
+    })?;
+    let credentials = parse(path, &text)?;
+    if credentials.project != project {
+        return Err(Failure::Configuration(format!(
+            "{} is of project {:?}, but project.id is {project:?}: name the file of that project",
+            path.display(),
+            credentials.project
+        ))
+        .into());
+    }
+    Ok(credentials)
+}
+
+fn parse(path: &Path, text: &str) -> anyhow::Result<Credentials> {
+    serde_json::from_str(text).with_context(|| format!("{} is not readable", path.display()))
+}
+
+/// New keys for a project; the addresses are not known yet.
+pub(crate) fn new(project: &str) -> Credentials {
+    Credentials {
+        url: String::new(),
+        clickhouse_url: String::new(),
+        admin_token: secret("hs_admin"),
+        project: project.into(),
+        write_key: secret("hs_server"),
+        browser_key: secret("hs_browser"),
+        app_key: secret("hs_app"),
+    }
 }
 
 /// The keys of the folder (made now, where there are none) with the addresses of this start.
@@ -58,15 +99,7 @@ pub(crate) fn establish(
     let mut credentials = if path(data_dir).exists() {
         read(data_dir)?
     } else {
-        Credentials {
-            url: String::new(),
-            clickhouse_url: String::new(),
-            admin_token: secret("hs_admin"),
-            project: String::new(),
-            write_key: secret("hs_server"),
-            browser_key: secret("hs_browser"),
-            app_key: secret("hs_app"),
-        }
+        new(project)
     };
     credentials.url = url.into();
     credentials.clickhouse_url = clickhouse_url.into();

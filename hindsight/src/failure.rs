@@ -47,6 +47,24 @@ pub(crate) enum Failure {
         /// The places, in order.
         looked: Vec<String>,
     },
+    /// Exit code 6: waiting would not change it.
+    #[error("{part} can't be used: {reason}")]
+    EngineRefused {
+        /// The section of the settings.
+        part: &'static str,
+        /// The engine's words, both values where there are two, and the remedy.
+        reason: String,
+    },
+    /// Exit code 7.
+    #[error("{part} was awaited for {waited_s} s (server.start_wait_seconds): {reason}")]
+    EngineAway {
+        /// The section of the settings.
+        part: &'static str,
+        /// How long.
+        waited_s: u64,
+        /// The last that was heard of it.
+        reason: String,
+    },
 }
 
 impl Failure {
@@ -56,6 +74,8 @@ impl Failure {
             Failure::FolderInUse { .. } | Failure::FolderUnusable { .. } => 3,
             Failure::Listen { .. } => 4,
             Failure::LibchdbMissing { .. } => 5,
+            Failure::EngineRefused { .. } => 6,
+            Failure::EngineAway { .. } => 7,
         }
     }
 }

@@ -6,14 +6,15 @@ mod commands;
 mod credentials;
 mod data_folder;
 mod doctor;
+mod engines;
 mod failure;
 mod import;
 mod libchdb;
 mod logging;
 mod observe;
 mod recording;
+mod roles;
 mod settings;
-mod up;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hindsight_schemas::reason::Reason;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, Version, header};
 
 use crate::edge::Edge;
 use crate::trace;
@@ -42,6 +42,7 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, mut request: Request, 
         .map_or("none".to_owned(), |path| path.as_str().to_owned());
     let language = Language::of(request.headers());
     let is_preflight = request.method() == Method::OPTIONS;
+    let version = request.version();
     let span = trace::request(&mut request, &route);
     let response = match edge.enter() {
         Some(_in_flight) => next.run(request).await,
@@ -55,6 +56,10 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, mut request: Request, 
     let preflight = if is_preflight { PREFLIGHT } else { &[] };
     for (name, value) in CORS.iter().chain(preflight) {
         headers.insert(*name, HeaderValue::from_static(value));
+    }
+    if refused == Some(Reason::Draining) && version <= Version::HTTP_11 {
+        // What comes next finds another process.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     trace::answered(span, response.status());
     let status = response.status().as_u16().to_string();

@@ -53,6 +53,26 @@ impl ErasedSessions {
         }
     }
 
+    /// Whether a session is erased, be it that another process alone was told: its tombstone is looked for.
+    pub async fn ask(&self, project: &ProjectId, session: SessionId) -> Result<bool, StoreError> {
+        if self.contains(project, session) {
+            return Ok(true);
+        }
+        let tombstone = SegmentPath::Erased {
+            project: project.clone(),
+            session,
+        };
+        match self.store.get(&tombstone).await {
+            Ok(_) => {
+                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+                known.insert((project.clone(), session.uuid()));
+                Ok(true)
+            }
+            Err(StoreError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Notes the sessions of an erasure that was read from the log.
     pub fn note(&self, erasure: &Erasure) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

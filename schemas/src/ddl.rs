@@ -19,30 +19,44 @@ pub fn database(view_generation: u32) -> String {
 /// Which size the text is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// Plain MergeTree, each insert fsynced: libchdb.
+    /// Plain MergeTree, each insert fsynced: libchdb, and a server by itself.
     Embedded,
     /// Replicated tables of a real cluster.
     Replicated,
 }
 
 impl Dialect {
-    fn engine(self, argument: &str) -> String {
+    /// The name of the table engine that replaces rows by a column.
+    pub fn engine_name(self) -> &'static str {
         match self {
-            Self::Embedded => format!("ReplacingMergeTree({argument})"),
-            Self::Replicated => format!("ReplicatedReplacingMergeTree({argument})"),
+            Self::Embedded => "ReplacingMergeTree",
+            Self::Replicated => "ReplicatedReplacingMergeTree",
         }
     }
 
-    /// Both windows outlast the longest pause between a write and its settling.
-    fn settings(self) -> &'static str {
+    fn engine(self, argument: &str) -> String {
+        format!("{}({argument})", self.engine_name())
+    }
+
+    /// What each table is made with. Both windows outlast the longest pause between a write and its settling.
+    pub fn table_settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Embedded => {
-                "non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1"
-            }
-            Self::Replicated => {
-                "replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800"
-            }
+            Self::Embedded => &[
+                ("non_replicated_deduplication_window", "10000"),
+                ("fsync_after_insert", "1"),
+                ("fsync_part_directory", "1"),
+            ],
+            Self::Replicated => &[
+                ("replicated_deduplication_window", "10000"),
+                ("replicated_deduplication_window_seconds", "604800"),
+            ],
         }
+    }
+
+    fn settings(self) -> String {
+        let pairs = self.table_settings().iter();
+        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name} = {value}")).collect();
+        pairs.join(", ")
     }
 }
 
@@ -108,12 +122,37 @@ pub fn people_views(dialect: Dialect, view_generation: u32) -> Vec<String> {
     expand(include_str!("../clickhouse/views.sql"), dialect, view_generation)
 }
 
+/// The statements for all nodes of a cluster: each database, table and view is made on every one. An empty name leaves
+/// them as they are.
+pub fn on_cluster(statements: Vec<String>, cluster: &str) -> Vec<String> {
+    const MADE: [&str; 3] = [
+        "CREATE DATABASE IF NOT EXISTS ",
+        "CREATE TABLE IF NOT EXISTS ",
+        "CREATE OR REPLACE VIEW ",
+    ];
+    if cluster.is_empty() {
+        return statements;
+    }
+    let quoted = cluster.replace('\\', "\\\\").replace('`', "\\`");
+    let everywhere = |mut statement: String| {
+        let made = MADE.iter().find(|made| statement.starts_with(**made));
+        let begin = made.expect("our statements make things").len();
+        let name = statement[begin..].find(|character: char| character.is_whitespace());
+        statement.insert_str(
+            begin + name.expect("something follows the name"),
+            &format!(" ON CLUSTER `{quoted}`"),
+        );
+        statement
+    };
+    statements.into_iter().map(everywhere).collect()
+}
+
 /// Expands the macros and splits at `;` before a line's end, which our texts have nowhere else.
 fn expand(text: &str, dialect: Dialect, view_generation: u32) -> Vec<String> {
     const ENGINE: &str = "{engine:Replacing(";
     let mut text = text
         .replace("{db}", &database(view_generation))
-        .replace("{settings}", dialect.settings());
+        .replace("{settings}", &dialect.settings());
     while let Some(start) = text.find(ENGINE) {
         let argument_at = start + ENGINE.len();
         let length = text[argument_at..]
@@ -151,6 +190,31 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    /// The whole of what a cluster is told, as a file to read and compare. It is not run here: there is no Keeper.
+    #[test]
+    fn the_replicated_variant_is_as_it_was_reviewed() {
+        let (dialect, cluster) = (Dialect::Replicated, "main");
+        let statements = bootstrap(dialect, 1)
+            .into_iter()
+            .chain(MIGRATIONS.iter().flat_map(|step| step.statements(dialect, 1)))
+            .chain(people_views(dialect, 1));
+        let text: String = on_cluster(statements.collect(), cluster)
+            .iter()
+            .map(|statement| format!("\n{statement};\n"))
+            .collect();
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/clickhouse/golden/replicated.sql");
+        let reviewed = std::fs::read_to_string(golden).expect("the file is there");
+        let (head, body) = reviewed.split_at(reviewed.find("\n\n").expect("a head, then the statements") + 1);
+        if body != text && std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(golden, format!("{head}{text}")).expect("it can be written");
+        } else {
+            assert!(
+                body == text,
+                "{golden} is another text: look at the difference after UPDATE_GOLDEN=1"
+            );
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** an answer is an error whenever the engine said so, also in the middle of a result
 //! (the `__exception__` block of ClickHouse 25.11 and later). **Failure**: see [`failure`] for what an error says about
-//! an insert. **Bounds**: connect 5 s, a statement by `max_execution_time` plus a margin.
+//! an insert. **Bounds**: connect 5 s, a statement by `max_execution_time` plus a margin, and so each piece of a result:
+//! a server that hangs is noticed wherever it stops.
 
 mod exception;
 mod failure;
@@ -10,13 +11,18 @@ mod failure;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::TryStreamExt;
+use futures::stream::{self, Stream};
 use hindsight_schemas::ddl::Dialect;
+use reqwest::header::CONTENT_ENCODING;
 use reqwest::multipart::Form;
 use reqwest::{Client, RequestBuilder, Response};
 use tokio::sync::watch;
 
-use super::{Analytics, ByteStream, InsertBlock, InsertError, MigrateError, Query, QueryError, migrate};
+use super::{
+    Analytics, ByteStream, InsertBlock, InsertError, MigrateError, Query, QueryError, check, migrate,
+};
 
 /// Where an engine listens; the embedded child may come back at another port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +40,10 @@ pub struct Endpoint {
 pub struct HttpOptions {
     /// Which DDL the engine takes.
     pub dialect: Dialect,
+    /// On all nodes of which cluster tables are made; empty (default): on the one that is asked.
+    pub cluster: String,
+    /// Rows are sent compressed. Default no: worth its processor time over a network only.
+    pub compression: bool,
     /// The longest an insert may run in the engine. Default 30 s.
     pub insert_limit: Duration,
     /// The longest a query runs that names no limit of its own. Default 60 s.
@@ -44,6 +54,8 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             dialect: Dialect::Embedded,
+            cluster: String::new(),
+            compression: false,
             insert_limit: Duration::from_secs(30),
             query_limit: Duration::from_secs(60),
         }
@@ -52,7 +64,9 @@ impl Default for HttpOptions {
 
 /// How much longer than the engine's own limit we wait for its answer.
 const ANSWER_MARGIN: Duration = Duration::from_secs(10);
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Rows repeat themselves so much that the fastest level saves most.
+const ZSTD_LEVEL: i32 = 1;
 
 /// An [`Analytics`] over HTTP. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -71,8 +85,14 @@ impl HttpAnalytics {
             // The engine is beside us: the system's certificates, which may be missing, are not asked for.
             .tls_certs_only([])
             .build();
+        let client = client.expect("a client without certificates has nothing that can fail");
+        Self::by(client, endpoint, options)
+    }
+
+    /// By a client that was made elsewhere.
+    pub(super) fn by(client: Client, endpoint: watch::Receiver<Endpoint>, options: HttpOptions) -> Self {
         Self {
-            client: client.expect("a client without certificates has nothing that can fail"),
+            client,
             endpoint,
             options,
         }
@@ -83,13 +103,22 @@ impl HttpAnalytics {
         Self::new(watch::channel(endpoint).1, options)
     }
 
+    /// Whether server and tables are as they must be.
+    pub(super) async fn check(&self, view_generation: u32) -> Result<(), MigrateError> {
+        check::check(self, self.options.dialect, view_generation).await
+    }
+
     fn post(&self) -> RequestBuilder {
         let Endpoint { url, user, password } = self.endpoint.borrow().clone();
         self.client.post(url).basic_auth(user, Some(password))
     }
 
+    fn limit(&self, query: &Query) -> Duration {
+        limit_of(query).unwrap_or(self.options.query_limit)
+    }
+
     async fn send(&self, query: Query) -> Result<Response, QueryError> {
-        let limit = limit_of(&query).unwrap_or(self.options.query_limit);
+        let limit = self.limit(&query);
         let mut settings = query.settings;
         if limit == self.options.query_limit {
             settings.push(("max_execution_time".into(), limit.as_secs().to_string()));
@@ -118,6 +147,30 @@ impl HttpAnalytics {
     }
 }
 
+/// Rows as they go over the wire, with their `Content-Encoding`.
+async fn packed(rows: Bytes, compression: bool) -> std::io::Result<(Bytes, &'static str)> {
+    if !compression {
+        return Ok((rows, "identity"));
+    }
+    let pack = move || zstd::encode_all(&rows[..], ZSTD_LEVEL);
+    let packed = tokio::task::spawn_blocking(pack)
+        .await
+        .map_err(std::io::Error::other)??;
+    Ok((packed.into(), "zstd"))
+}
+
+/// Chunks none of which may take longer than this.
+fn bounded<S>(chunks: S, limit: Duration) -> impl Stream<Item = Result<Bytes, QueryError>> + Send + 'static
+where
+    S: Stream<Item = Result<Bytes, QueryError>> + Send + 'static,
+{
+    stream::try_unfold(Box::pin(chunks), move |mut chunks| async move {
+        let next = tokio::time::timeout(limit, chunks.try_next()).await;
+        let late = || QueryError::Unreadable(format!("nothing more came for {} s", limit.as_secs()));
+        Ok(next.map_err(|_| late())??.map(|chunk| (chunk, chunks)))
+    })
+}
+
 fn limit_of(query: &Query) -> Option<Duration> {
     let (_, seconds) = query
         .settings
@@ -136,7 +189,9 @@ impl Analytics for HttpAnalytics {
     }
 
     async fn migrate(&self, view_generation: u32) -> Result<(), MigrateError> {
-        migrate::migrate(self, self.options.dialect, view_generation).await
+        let HttpOptions { dialect, cluster, .. } = &self.options;
+        migrate::migrate(self, *dialect, cluster, view_generation).await?;
+        self.check(view_generation).await
     }
 
     async fn insert(&self, block: &InsertBlock) -> Result<(), InsertError> {
@@ -147,8 +202,12 @@ impl Analytics for HttpAnalytics {
             columns.join(", ")
         );
         let limit = self.options.insert_limit;
+        let (body, encoding) = packed(block.rows.clone(), self.options.compression)
+            .await
+            .map_err(|error| InsertError::Unavailable(format!("rows can't be compressed: {error}")))?;
         let request = self
             .post()
+            .header(CONTENT_ENCODING, encoding)
             .query(&[
                 ("query", statement.as_str()),
                 ("insert_deduplication_token", block.token.as_str()),
@@ -163,7 +222,7 @@ impl Analytics for HttpAnalytics {
                 ("min_insert_block_size_bytes", 1_u64 << 30),
                 ("max_execution_time", limit.as_secs()),
             ])
-            .body(block.rows.clone());
+            .body(body);
         let answer = tokio::time::timeout(limit + ANSWER_MARGIN, request.send()).await;
         let answer = answer.map_err(|_| InsertError::Ambiguous("no answer in time".into()))?;
         let answer = answer.map_err(|error| failure::of_insert_transport(&error))?;
@@ -174,6 +233,7 @@ impl Analytics for HttpAnalytics {
     }
 
     async fn stream(&self, query: Query) -> Result<ByteStream, QueryError> {
+        let limit = self.limit(&query) + ANSWER_MARGIN;
         let answer = self.send(query).await?;
         let tag = answer
             .headers()
@@ -183,7 +243,7 @@ impl Analytics for HttpAnalytics {
         let chunks = answer
             .bytes_stream()
             .map_err(|error| QueryError::Unreadable(failure::chain(&error)));
-        Ok(exception::surfaced(chunks, tag))
+        Ok(exception::surfaced(bounded(chunks, limit), tag))
     }
 
     async fn execute(&self, query: Query) -> Result<(), QueryError> {

@@ -18,9 +18,11 @@ struct Applied {
 pub(super) async fn migrate(
     engine: &dyn Analytics,
     dialect: Dialect,
+    cluster: &str,
     generation: u32,
 ) -> Result<(), MigrateError> {
-    run_all(engine, ddl::bootstrap(dialect, generation)).await?;
+    let everywhere = |statements| ddl::on_cluster(statements, cluster);
+    run_all(engine, everywhere(ddl::bootstrap(dialect, generation))).await?;
     let database = ddl::database(generation);
     let sql = format!("SELECT number, name, digest FROM {database}.schema_migrations FINAL ORDER BY number");
     let applied: Vec<Applied> = query_rows(engine, Query::new(sql)).await?;
@@ -29,10 +31,10 @@ pub(super) async fn migrate(
         .iter()
         .filter(|step| applied.iter().all(|done| done.number != step.number))
     {
-        run_all(engine, migration.statements(dialect, generation)).await?;
+        run_all(engine, everywhere(migration.statements(dialect, generation))).await?;
         record(engine, &database, migration).await?;
     }
-    run_all(engine, ddl::people_views(dialect, generation)).await?;
+    run_all(engine, everywhere(ddl::people_views(dialect, generation))).await?;
     Ok(())
 }
 

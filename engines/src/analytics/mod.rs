@@ -10,10 +10,12 @@
 
 mod block;
 pub mod chdb;
+mod check;
 pub mod conformance;
 mod http;
 mod migrate;
 mod query;
+mod server;
 mod settle;
 
 use async_trait::async_trait;
@@ -25,6 +27,7 @@ use serde::de::DeserializeOwned;
 pub use block::{BlockBuilder, InsertBlock, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, blocks_of};
 pub use http::{Endpoint, HttpAnalytics, HttpOptions};
 pub use query::{Param, Query};
+pub use server::{OpenError, ServerOptions, look_at_server, open_server};
 pub use settle::{
     EPOCHS, Erased, ExpectedBlock, ExpectedRow, READ_BACK_ROWS, Rank, SettleError, Settled, Settles,
     TableShape, expected_blocks, settle,
@@ -89,6 +92,30 @@ pub enum MigrateError {
         found: u32,
         /// What this version has.
         known: u32,
+    },
+    /// Too old.
+    #[error(
+        "clickhouse is {found}, {least} or later is needed: earlier ones don't mark an error within a result"
+    )]
+    Version {
+        /// What it says.
+        found: String,
+        /// The least.
+        least: String,
+    },
+    /// A table is not as it was made.
+    #[error("table {table}: {property} is {found}, {wanted} is needed: {remedy}")]
+    Differs {
+        /// With its database.
+        table: String,
+        /// What about it.
+        property: String,
+        /// How it is.
+        found: String,
+        /// How it has to be.
+        wanted: String,
+        /// What to do.
+        remedy: String,
     },
     /// A statement failed.
     #[error(transparent)]

@@ -36,5 +36,5 @@ pub use manifest::{
 };
 pub use objects::ObjectSegments;
 pub use path::{Class, Month, Prefix, SegmentPath};
-pub use s3::{Access, S3Options, open_s3};
+pub use s3::{Access, S3Options, connect_s3, open_s3};
 pub use store::{Listed, ObjectTail, PendingObject, Put, SegmentStore, StoreError};

@@ -2,8 +2,13 @@
 
 mod clickhouse;
 mod config;
+mod credentials;
 mod doctor;
 mod import;
+mod ingest;
+mod process;
+mod role;
+mod serve;
 mod up;
 mod version;
 
@@ -23,8 +28,12 @@ First steps:
 Settings come from one TOML file (--config), then from the environment (HINDSIGHT_SECTION__NAME, for example
 HINDSIGHT_SERVER__LISTEN=0.0.0.0:8080), then from flags; `hindsight config` shows each value and where it is from.
 
+Larger installations run by roles over Kafka, ClickHouse, Elasticsearch and S3, any number of each:
+  hindsight ingest | process | serve  --config hindsight.toml
+
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 data folder in use or not writable,
-4 address not free, 5 libchdb missing. `doctor` has its own: see `hindsight doctor --help`.";
+4 address not free, 5 libchdb missing, 6 an engine refuses us or is not fit, 7 an engine did not come in time.
+`doctor` has its own: see `hindsight doctor --help`.";
 
 /// Keeps what people do in web applications - session recordings and audit events - and shows it: replay,
 /// search, SQL.
@@ -38,9 +47,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::Up),
+    Ingest(ingest::Ingest),
+    Process(process::Process),
+    Serve(serve::Serve),
     #[command(name = "clickhouse")]
     ClickHouse(clickhouse::ClickHouse),
     Import(import::Import),
+    Credentials(credentials::ManageCredentials),
     Doctor(doctor::Doctor),
     Config(config::ShowConfig),
     Version(version::Version),
@@ -51,8 +64,12 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Up(up) => up.run(),
+            Command::Ingest(ingest) => ingest.run(),
+            Command::Process(process) => process.run(),
+            Command::Serve(serve) => serve.run(),
             Command::ClickHouse(clickhouse) => clickhouse.run(),
             Command::Import(import) => import.run(),
+            Command::Credentials(credentials) => credentials.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Config(config) => config.run(),
             Command::Version(version) => version.run(),

@@ -6,10 +6,12 @@ mod folder;
 mod machine;
 mod network;
 mod pace;
+mod real;
 
 use serde::Serialize;
 
 use crate::settings::Settings;
+use crate::settings::engines::ClickHouseKind;
 
 /// How a thing is. The order is that of the exit codes: 0, 1, 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -61,29 +63,43 @@ impl Finding {
 
 /// Runs all checks.
 pub(crate) fn examine(settings: &Settings) -> Vec<Finding> {
-    let server = &settings.server;
     let mut findings = vec![
         Finding::new("configuration", Status::Ok, "every key is known"),
-        machine::processor(),
-        machine::libc(),
         machine::file_descriptors(),
-        machine::memory(settings.clickhouse.memory_bytes),
         machine::clock(),
     ];
-    findings.extend(folder::examine(&server.data_dir));
+    let clickhouse = &settings.clickhouse;
+    let embeds_clickhouse = clickhouse.kind == ClickHouseKind::Embedded;
+    if embeds_clickhouse {
+        findings.extend([machine::processor(), machine::libc()]);
+    }
+    findings.push(machine::memory(if embeds_clickhouse {
+        clickhouse.embedded.memory_bytes
+    } else {
+        0
+    }));
+    findings.extend(folder(settings));
+    findings.push(pace::small_ranges(settings.log.partitions));
+    if embeds_clickhouse {
+        findings.extend(engine::examine(&clickhouse.embedded.libchdb));
+    }
+    findings.extend(real::examine(settings));
+    findings
+}
+
+/// The data folder and the addresses; a server that runs on the one has the others.
+fn folder(settings: &Settings) -> Vec<Finding> {
+    let server = &settings.server;
+    let mut findings = folder::examine(&server.data_dir);
     let in_use = findings
         .iter()
         .any(|finding| finding.check == folder::OWNER && finding.status != Status::Ok);
-    findings.push(network::address("server.listen", &server.listen, in_use));
-    findings.push(network::address(
-        "server.clickhouse_listen",
-        &server.clickhouse_listen,
-        in_use,
-    ));
-    if !server.ops_listen.is_empty() {
-        findings.push(network::address("server.ops_listen", &server.ops_listen, in_use));
-    }
-    findings.push(pace::small_ranges(settings.log.partitions));
-    findings.extend(engine::examine(&settings.clickhouse.libchdb));
+    let addresses = [
+        ("server.listen", &server.listen),
+        ("server.clickhouse_listen", &server.clickhouse_listen),
+        ("server.ops_listen", &server.ops_listen),
+    ];
+    let given = addresses.iter().filter(|(_, address)| !address.is_empty());
+    findings.extend(given.map(|(setting, address)| network::address(setting, address, in_use)));
     findings
 }

@@ -4,7 +4,6 @@
 //! Histograms have fixed buckets, so those of several processes can be added. **Bound:** samples are summed up every
 //! [`UPKEEP_EVERY`]; unasked, the recorder would keep each one until somebody reads `/metrics`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use super::catalogue::{Kind, Metric, all};
+use crate::engines::Parts;
 
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -24,7 +24,7 @@ const SECONDS: &[f64] = &[
 const RECORDS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
 
 /// Tells which parts serve: `Ok`, or in its own words why not.
-pub(crate) type Look = Arc<dyn Fn() -> BTreeMap<&'static str, Result<(), String>> + Send + Sync>;
+pub(crate) type Look = Arc<dyn Fn() -> Parts + Send + Sync>;
 
 /// Installs the recorder of this process. A second call is a mistake of the program.
 pub(crate) fn install() -> anyhow::Result<PrometheusHandle> {

@@ -1,29 +1,17 @@
 //! Lays the sources of settings over each other and keeps where each value is from.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::path::Path;
 
-use config::{Config, Environment, File, FileFormat, Source, Value, ValueKind};
+use config::{Config, File, FileFormat, Source as _, Value, ValueKind};
 
 use super::Settings;
+use super::engines::{KAFKA_RETENTION_HOURS, LogKind};
+use super::keys::{flat, is_free, nearest};
+use super::kinds::Idle;
 use super::schema::DEFAULT_PROJECT;
+use super::{environment, secrets};
 use crate::failure::Failure;
-
-/// Prefix of the environment's settings; those without `__` (`HINDSIGHT_CACHE`, ...) are no settings.
-const PREFIX: &str = "HINDSIGHT_";
-/// Settings that are lists: in the environment, comma-separated.
-const LISTS: [&str; 6] = [
-    "project.origins",
-    "project.recording.pages",
-    "project.recording.except_pages",
-    "project.recording.url_parameters",
-    "project.recording.trace_origins",
-    "edge.trusted_proxies",
-];
-
-/// Tables whose keys are names of the user's own.
-const FREE_TABLES: [&str; 1] = ["project.retention."];
 
 /// Values given on the command line, which win over all else.
 #[derive(Debug, Clone, Default)]
@@ -52,30 +40,9 @@ pub(crate) struct Effective {
 }
 
 impl Effective {
-    /// A valid settings file, each line with its origin.
-    pub(crate) fn to_toml(&self) -> String {
-        let mut sections: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        let flat = flatten_settings(&self.settings);
-        for (key, value) in &flat {
-            let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
-            let origin = self.origins.get(key).map_or("default", String::as_str);
-            // TOML has no null: what is unset is shown as a comment.
-            let line = if value.is_null() {
-                format!("# {name} =")
-            } else {
-                format!("{name} = {value}")
-            };
-            sections
-                .entry(section)
-                .or_default()
-                .push(format!("{line:<44} # {origin}\n"));
-        }
-        let mut out = String::new();
-        for (section, lines) in sections {
-            let gap = if out.is_empty() { "" } else { "\n" };
-            let _ = write!(out, "{gap}[{section}]\n{}", lines.concat());
-        }
-        out
+    /// Where a value is from.
+    pub(super) fn origin(&self, key: &str) -> &str {
+        self.origins.get(key).map_or("default", String::as_str)
     }
 }
 
@@ -96,7 +63,9 @@ fn load_with_environment(
     if let Some(path) = file {
         builder = builder.add_source(File::from(path).format(FileFormat::Toml));
     }
-    builder = builder.add_source(environment(variables));
+    for source in environment::sources(variables) {
+        builder = builder.add_source(source);
+    }
     for (key, value, _) in &flags.0 {
         builder = builder
             .set_override(key, value.as_str())
@@ -112,28 +81,26 @@ fn load_with_environment(
         origins.insert((*key).into(), (*flag).into());
     }
     refuse_unknown(&origins)?;
-    let settings: Settings = config
+    let config = with_secrets(config)?;
+    let mut settings: Settings = config
         .try_deserialize()
         .map_err(|error| refused(error.to_string()))?;
+    Idle::of(&settings).refuse(&origins)?;
+    if settings.log.kind == LogKind::Kafka && !origins.contains_key("log.retention_hours") {
+        settings.log.retention_hours = KAFKA_RETENTION_HOURS;
+    }
     Ok(Effective { settings, origins })
 }
 
-fn environment(variables: HashMap<String, String>) -> Environment {
-    let settings: HashMap<String, String> = variables
-        .into_iter()
-        .filter(|(name, _)| name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains("__")))
-        .collect();
-    let mut source = Environment::with_prefix("HINDSIGHT")
-        .prefix_separator("_")
-        .separator("__")
-        .try_parsing(true)
-        .list_separator(",")
-        .ignore_empty(true)
-        .source(Some(settings));
-    for key in LISTS {
-        source = source.with_list_parse_key(key);
+/// With what the files of secrets hold.
+fn with_secrets(config: Config) -> Result<Config, Failure> {
+    let secrets = secrets::read(&config)?;
+    let refused = |error: config::ConfigError| Failure::Configuration(error.to_string());
+    let mut builder = Config::builder().add_source(config);
+    for (key, secret) in secrets {
+        builder = builder.set_override(key, secret).map_err(refused)?;
     }
-    source
+    builder.build().map_err(refused)
 }
 
 fn flatten_origins(key: &str, value: &Value, origins: &mut BTreeMap<String, String>) {
@@ -150,63 +117,17 @@ fn flatten_origins(key: &str, value: &Value, origins: &mut BTreeMap<String, Stri
     }
 }
 
-fn flatten_settings(settings: &Settings) -> BTreeMap<String, serde_json::Value> {
-    let mut flat = BTreeMap::new();
-    flatten(
-        "",
-        &serde_json::to_value(settings).expect("settings are plain data"),
-        &mut flat,
-    );
-    flat
-}
-
-fn flatten(key: &str, value: &serde_json::Value, flat: &mut BTreeMap<String, serde_json::Value>) {
-    match value {
-        serde_json::Value::Object(table) => {
-            for (name, inner) in table {
-                let path = if key.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{key}.{name}")
-                };
-                flatten(&path, inner, flat);
-            }
-        }
-        _ => drop(flat.insert(key.into(), value.clone())),
-    }
-}
-
 fn refuse_unknown(origins: &BTreeMap<String, String>) -> Result<(), Failure> {
-    let known = flatten_settings(&Settings::default());
-    let is_named_freely = |key: &str| FREE_TABLES.iter().any(|table| key.starts_with(table));
-    for (key, origin) in origins.iter().filter(|(key, _)| !is_named_freely(key)) {
+    let known = flat(&Settings::default());
+    for (key, origin) in origins.iter().filter(|(key, _)| !is_free(key)) {
         if !known.contains_key(key) {
-            let nearest = known
-                .keys()
-                .min_by_key(|candidate| distance(key, candidate))
-                .expect("there are settings");
+            let nearest = nearest(key, known.keys());
             return Err(Failure::Configuration(format!(
                 "unknown key {key:?} in {origin}; did you mean {nearest:?}? `hindsight config` lists all keys"
             )));
         }
     }
     Ok(())
-}
-
-/// Levenshtein distance, for 'did you mean'.
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, from) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]
@@ -256,10 +177,7 @@ mod tests {
     fn what_config_prints_is_a_settings_file() {
         let effective = check("[project]\nid = \"shop\"\n", &[]).unwrap();
         let again = check(&effective.to_toml(), &[]).unwrap();
-        assert_eq!(
-            flatten_settings(&again.settings),
-            flatten_settings(&effective.settings)
-        );
+        assert_eq!(flat(&again.settings), flat(&effective.settings));
     }
 
     #[test]
@@ -288,5 +206,91 @@ mod tests {
         );
         let refused = check("[log]\npartitions = \"many\"\n", &[]).unwrap_err();
         assert!(refused.contains("partitions"), "{refused}");
+        let refused = check("[log]\nkind = \"kafak\"\n", &[]).unwrap_err();
+        assert!(refused.contains("kafak") && refused.contains("kind"), "{refused}");
+    }
+
+    #[test]
+    fn a_key_of_the_kind_that_is_not_chosen_is_refused_with_both() {
+        let refused = check("[log]\nbrokers = \"kafka:9092\"\n", &[]).unwrap_err();
+        for part in [
+            "log.brokers",
+            ".toml",
+            "log.kind = \"kafka\"",
+            "log.kind is \"embedded\"",
+        ] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        let file = "[search]\nkind = \"elasticsearch\"\n[log]\nkind = \"kafka\"\nmax_bytes = 1\n";
+        let refused = check(file, &[]).unwrap_err();
+        assert!(
+            refused.contains("log.max_bytes") && refused.contains("\"embedded\""),
+            "{refused}"
+        );
+        let refused = check("[log.client]\n\"linger.ms\" = 5\n", &[]).unwrap_err();
+        assert!(refused.contains("log.client"), "{refused}");
+    }
+
+    const REAL: &str = "[log]\nkind = \"kafka\"\nbrokers = \"kafka:9092\"\n[log.client]\n\"linger.ms\" = 5\n\
+        [log.sasl]\nmechanism = \"PLAIN\"\n[clickhouse]\nkind = \"server\"\n[search]\nkind = \"elasticsearch\"\n\
+        [segments]\nkind = \"s3\"\n";
+
+    #[test]
+    fn the_real_engines_have_their_own_defaults_and_are_printed_as_a_settings_file() {
+        let effective = check(REAL, &[]).unwrap();
+        let settings = &effective.settings;
+        assert_eq!((settings.log.retention_hours, settings.log.partitions), (168, 8));
+        assert_eq!(settings.log.kafka.client["linger.ms"], "5");
+        let again = check(&effective.to_toml(), &[]).unwrap();
+        assert_eq!(flat(&again.settings), flat(&effective.settings));
+        assert!(
+            effective.to_toml().contains("# max_bytes = "),
+            "{}",
+            effective.to_toml()
+        );
+    }
+
+    #[test]
+    fn texts_of_the_environment_stay_as_they_are() {
+        let environment = [
+            ("HINDSIGHT_LOG__SASL__PASSWORD", "0123,456"),
+            ("HINDSIGHT_SEARCH__API_KEY", "1e5"),
+            ("HINDSIGHT_SEARCH__URLS", "http://a:1,http://b:2"),
+            ("HINDSIGHT_SEARCH__REPLICAS", "2"),
+        ];
+        let settings = check(REAL, &environment).unwrap().settings;
+        assert_eq!(settings.log.kafka.sasl.password.reveal(), "0123,456");
+        assert_eq!(settings.search.elasticsearch.options.api_key.reveal(), "1e5");
+        assert_eq!(settings.search.elasticsearch.options.urls.len(), 2);
+        assert_eq!(settings.search.elasticsearch.options.replicas, 2);
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_are_never_printed() {
+        let mut secret = tempfile::NamedTempFile::new().unwrap();
+        secret.write_all(b"correct horse\n").unwrap();
+        let file = format!("{REAL}secret_key_file = {:?}\n", secret.path());
+        let effective = check(&file, &[("HINDSIGHT_CLICKHOUSE__PASSWORD", "battery")]).unwrap();
+        assert_eq!(
+            effective.settings.segments.s3.options.secret_key.reveal(),
+            "correct horse"
+        );
+        assert_eq!(
+            effective.settings.clickhouse.server.options.password.reveal(),
+            "battery"
+        );
+        let shown = effective.to_toml();
+        assert!(!shown.contains("horse") && !shown.contains("battery"), "{shown}");
+        assert!(shown.contains("# password = (hidden)"), "{shown}");
+
+        let both = [("HINDSIGHT_SEGMENTS__SECRET_KEY", "x")];
+        let refused = check(&file, &both).unwrap_err();
+        assert!(
+            refused.contains("segments.secret_key_file are both set"),
+            "{refused}"
+        );
+        let gone = format!("{REAL}secret_key_file = \"/nowhere\"\n");
+        let refused = check(&gone, &[]).unwrap_err();
+        assert!(refused.contains("segments.secret_key_file /nowhere"), "{refused}");
     }
 }

@@ -7,13 +7,15 @@ use hindsight_ingest::{Intake, Limits, Rate};
 use hindsight_policy::Project;
 use serde::{Deserialize, Serialize};
 
+use super::engines::{ClickHouse, Log, Search, Segments};
+
 /// All settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) server: Server,
-    /// The one project of an all-in-one process.
+    /// The one project.
     #[serde(default = "default_project")]
     pub(crate) project: Project,
     /// Bounds that senders see.
@@ -29,6 +31,10 @@ pub(crate) struct Settings {
     pub(crate) log: Log,
     #[serde(default)]
     pub(crate) clickhouse: ClickHouse,
+    #[serde(default)]
+    pub(crate) search: Search,
+    #[serde(default)]
+    pub(crate) segments: Segments,
     #[serde(default)]
     pub(crate) replay: Replay,
     #[serde(default)]
@@ -47,6 +53,8 @@ impl Default for Settings {
             edge: Intake::default(),
             log: Log::default(),
             clickhouse: ClickHouse::default(),
+            search: Search::default(),
+            segments: Segments::default(),
             replay: Replay::default(),
             lifecycle: Lifecycle::default(),
             traces: Traces::default(),
@@ -66,6 +74,11 @@ pub(crate) struct Server {
     pub(crate) clickhouse_listen: String,
     /// Health and metrics; empty: on the main listener.
     pub(crate) ops_listen: String,
+    /// Keys of the project and the administrator's token; empty: `credentials.json` in the data folder, where `up`
+    /// makes it. All roles share one file.
+    pub(crate) credentials_file: PathBuf,
+    /// How long a start may wait for engines that don't answer yet.
+    pub(crate) start_wait_seconds: u64,
     /// How long a shutdown may wait for requests and lanes in flight.
     pub(crate) drain_seconds: u64,
 }
@@ -77,6 +90,8 @@ impl Default for Server {
             listen: "127.0.0.1:8080".into(),
             clickhouse_listen: "127.0.0.1:0".into(),
             ops_listen: String::new(),
+            credentials_file: PathBuf::new(),
+            start_wait_seconds: 60,
             drain_seconds: 30,
         }
     }
@@ -87,56 +102,6 @@ pub(crate) const DEFAULT_PROJECT: &str = "demo";
 
 fn default_project() -> Project {
     Project::new(DEFAULT_PROJECT.parse().expect("it is made of letters"))
-}
-
-/// The embedded event log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Log {
-    /// Partitions of each data topic: chosen once, at the first start.
-    pub(crate) partitions: u32,
-    /// Records older than this may go, once every materializer has passed them.
-    pub(crate) retention_hours: u64,
-    /// Above this, the oldest records that were passed may go, however young.
-    pub(crate) retention_bytes: u64,
-    /// Disk bound: above it the edge answers 503, since nothing is removed that a view hasn't passed.
-    pub(crate) max_bytes: u64,
-    /// Free space of the disk below which the edge answers 503, so that the views can still commit.
-    pub(crate) min_free_bytes: u64,
-    /// Page cache of the store.
-    pub(crate) cache_bytes: usize,
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            partitions: 8,
-            retention_hours: 72,
-            retention_bytes: 16 << 30,
-            max_bytes: 20 << 30,
-            min_free_bytes: 64 << 20,
-            cache_bytes: 32 << 20,
-        }
-    }
-}
-
-/// The embedded ClickHouse.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct ClickHouse {
-    /// Its library; empty: in the cache (`make libchdb`).
-    pub(crate) libchdb: PathBuf,
-    /// Memory of the child process.
-    pub(crate) memory_bytes: u64,
-}
-
-impl Default for ClickHouse {
-    fn default() -> Self {
-        Self {
-            libchdb: PathBuf::new(),
-            memory_bytes: 2 << 30,
-        }
-    }
 }
 
 /// Replay segments and the closing of sessions.

@@ -24,7 +24,7 @@ pub(crate) struct Server {
 }
 
 /// libchdb as the binary would find it for the person who runs the tests.
-fn libchdb() -> PathBuf {
+pub(crate) fn libchdb() -> PathBuf {
     let named = std::env::var_os("HINDSIGHT_LIBCHDB").map(PathBuf::from);
     let place = named.unwrap_or_else(|| {
         let home = std::env::var_os("HOME").unwrap_or_default();
@@ -129,6 +129,17 @@ pub(crate) fn refused(mut command: Command, data: &Path) -> (Option<i32>, String
 }
 
 impl Server {
+    /// One that runs already.
+    pub(crate) fn of(process: Child, url: String, admin_token: String, write_key: String) -> Self {
+        Self {
+            id: process.id().to_string(),
+            process,
+            url,
+            admin_token,
+            write_key,
+        }
+    }
+
     /// kill -9 of the whole process.
     pub(crate) fn kill(&mut self) {
         signal("-KILL", &self.id);

@@ -17,6 +17,7 @@ async fn a_drain_answers_what_is_in_flight_and_refuses_the_rest() {
     let refused = house.batch("").body(EVENTS).send().await.unwrap();
     assert_eq!(refused.status(), 503);
     assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(refused.headers()["connection"], "close");
     assert_eq!(json(refused).await["reason"], "draining");
     assert!(!drain.is_finished(), "the first request is still in flight");
     house.log.release();

@@ -179,8 +179,13 @@ impl Closer {
 
     /// Whether the session is closed now.
     async fn close(&mut self, candidate: &Candidate) -> bool {
-        if self.erased.contains(&candidate.project, candidate.session) {
-            return true;
+        match self.erased.ask(&candidate.project, candidate.session).await {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(error) => {
+                tracing::warn!(session = %candidate.session, %error, "whether it is erased can't be asked");
+                return false;
+            }
         }
         let closing = Closing {
             analytics: &*self.analytics,

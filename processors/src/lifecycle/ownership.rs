@@ -73,6 +73,11 @@ impl Held {
     pub fn partitions(&self) -> Vec<Partition> {
         lock(&self.0).iter().copied().collect()
     }
+
+    /// Whether what needs doing once, for all partitions, is this process's: the first partition's owner does it.
+    pub fn leads(&self) -> bool {
+        lock(&self.0).iter().any(|held| held.partition == 0)
+    }
 }
 
 struct Member {

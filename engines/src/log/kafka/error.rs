@@ -22,11 +22,29 @@ pub enum OpenError {
         /// What librdkafka said.
         words: String,
     },
+    /// The brokers answer and do not let us in: waiting does not change it.
+    #[error("kafka at {brokers} refuses us: {words}; check log.tls and log.sasl, and the rights of the user")]
+    Denied {
+        /// What was tried.
+        brokers: String,
+        /// What librdkafka said.
+        words: String,
+    },
     /// A topic is missing and is not to be made.
     #[error("topic {topic} is missing and log.create_topics is false: create it, or let hindsight do so")]
     Missing {
         /// The topic's name in the cluster.
         topic: String,
+    },
+    /// A topic could not be made, for now or because `log.replication` is too high.
+    #[error(
+        "topic {topic} could not be created with {copies} copies: there are fewer brokers than log.replication asks for;          start more, or lower it"
+    )]
+    TooFewBrokers {
+        /// The topic's name in the cluster.
+        topic: String,
+        /// Copies that were asked for.
+        copies: u32,
     },
     /// A topic could not be made.
     #[error("topic {topic} could not be created with {copies} copies of {partitions} partitions: {words}")]

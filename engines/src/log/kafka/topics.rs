@@ -55,9 +55,15 @@ pub(super) fn prepare<C: rdkafka::ClientContext>(
     names: &Names,
     complaints: &Complaints,
 ) -> Result<Vec<Description>, OpenError> {
-    let unreachable = |words: String| OpenError::Unreachable {
-        brokers: settings.brokers.clone(),
-        words: complaints.explain(&words),
+    let unreachable = |words: String| {
+        let (brokers, hopeless) = (settings.brokers.clone(), complaints.hopeless());
+        match hopeless {
+            Some(words) => OpenError::Denied { brokers, words },
+            None => OpenError::Unreachable {
+                brokers,
+                words: complaints.explain(&words),
+            },
+        }
     };
     let look = || {
         describe(client, &names.all(), settings.append_timeout, || {
@@ -134,8 +140,18 @@ fn create(
             // Another process was faster; it is checked like any other.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((_, RDKafkaErrorCode::InvalidReplicationFactor)) => {
+                return Err(OpenError::TooFewBrokers {
+                    topic: name.into(),
+                    copies: settings.replication,
+                });
+            }
+            Err((
+                _,
+                RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::ClusterAuthorizationFailed,
+            )) => {
                 return Err(refused(
-                    "there are fewer brokers than log.replication asks for: start more, or lower it".into(),
+                    "the user lacks the right to create topics: grant it, or create the topics yourself"
+                        .into(),
                 ));
             }
             Err((_, code)) => return Err(refused(code.to_string())),

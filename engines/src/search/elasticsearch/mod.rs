@@ -53,19 +53,30 @@ impl ElasticsearchSearch {
     /// Asks the cluster for its version, puts the templates, compares what indices there are with them and
     /// refuses those that can't be written. An error says what to mend.
     pub async fn open(options: ElasticsearchOptions, view_generation: u32) -> Result<Self, SearchError> {
-        let client = Client::new(&options)?;
-        indices::check_version(&client).await?;
-        indices::put_templates(&client, view_generation, &options).await?;
-        let opened = Self {
-            client,
+        let opened = Self::new(options, view_generation)?;
+        indices::check_version(&opened.client).await?;
+        indices::put_templates(&opened.client, view_generation, &opened.options).await?;
+        opened.verify_all().await?;
+        opened.check_writable().await?;
+        Ok(opened)
+    }
+
+    /// Looks at the cluster as [`Self::open`] does, without changing anything.
+    pub async fn look(options: ElasticsearchOptions, view_generation: u32) -> Result<(), SearchError> {
+        let looked_at = Self::new(options, view_generation)?;
+        indices::check_version(&looked_at.client).await?;
+        looked_at.verify_all().await?;
+        looked_at.check_writable().await
+    }
+
+    fn new(options: ElasticsearchOptions, view_generation: u32) -> Result<Self, SearchError> {
+        Ok(Self {
+            client: Client::new(&options)?,
             names: Names { view_generation },
             options,
             known: Known::default(),
             refresher: Refresher::default(),
-        };
-        opened.verify_all().await?;
-        opened.check_writable().await?;
-        Ok(opened)
+        })
     }
 }
 

@@ -26,21 +26,37 @@ pub enum Access {
     ReadWrite,
 }
 
-/// Opens the bucket, once it has shown that it does all that is needed.
+/// Opens the bucket, once it has shown that it does all that is needed. It is asked without patience: whoever opens it
+/// knows whether and how long to ask again.
 pub async fn open_s3(options: &S3Options, access: Access) -> Result<ObjectSegments, StoreError> {
-    if options.bucket.is_empty() {
-        return Err(StoreError::Settings(
-            "segments.bucket is empty: name a bucket".into(),
-        ));
-    }
-    let bucket = options.client()?;
-    let store: Arc<dyn ObjectStore> = if options.prefix.is_empty() {
-        Arc::new(bucket)
-    } else {
-        let prefix = Path::parse(&options.prefix)
-            .map_err(|error| StoreError::Settings(format!("segments.prefix: {error}")))?;
-        Arc::new(PrefixStore::new(bucket, prefix))
+    let impatient = S3Options {
+        retries: 1,
+        ..options.clone()
     };
-    probe::probe(&*store, &options.bucket, access).await?;
-    Ok(ObjectSegments::in_order(store))
+    let bucket = impatient.bucket()?;
+    probe::probe(&*bucket, &options.bucket, access).await?;
+    Ok(ObjectSegments::in_order(options.bucket()?))
+}
+
+/// The bucket without having asked it anything: for those who can do without it, and only read.
+pub fn connect_s3(options: &S3Options) -> Result<ObjectSegments, StoreError> {
+    Ok(ObjectSegments::in_order(options.bucket()?))
+}
+
+impl S3Options {
+    /// The part of the bucket that is ours.
+    fn bucket(&self) -> Result<Arc<dyn ObjectStore>, StoreError> {
+        if self.bucket.is_empty() {
+            return Err(StoreError::Settings(
+                "segments.bucket is empty: name a bucket".into(),
+            ));
+        }
+        let bucket = self.client()?;
+        if self.prefix.is_empty() {
+            return Ok(Arc::new(bucket));
+        }
+        let prefix = Path::parse(&self.prefix)
+            .map_err(|error| StoreError::Settings(format!("segments.prefix: {error}")))?;
+        Ok(Arc::new(PrefixStore::new(bucket, prefix)))
+    }
 }

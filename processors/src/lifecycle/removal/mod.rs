@@ -26,6 +26,7 @@ use hindsight_engines::search::{Search, SearchError};
 use hindsight_engines::segments::{ReadError, SegmentPath, SegmentStore, StoreError};
 use tokio::sync::watch;
 
+use super::ownership::Held;
 use crate::erasure::ErasedSessions;
 use covered::Covered;
 
@@ -153,13 +154,18 @@ impl Remover {
         }
     }
 
-    /// Works until `stop` turns true or is dropped; an object that is being removed is finished.
-    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    /// Works until `stop` turns true or is dropped, in the one process that leads; an object that is being removed is
+    /// finished.
+    pub async fn run(mut self, held: Held, mut stop: watch::Receiver<bool>) {
         let mut pause = self.options.interval.min(FIRST_ROUND);
         loop {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
+            }
+            pause = self.options.interval;
+            if !held.leads() {
+                continue;
             }
             match self.round(unix_ms(), &stop).await {
                 Ok(removed) if removed == Removed::default() => {}
@@ -169,7 +175,6 @@ impl Remover {
                     tracing::warn!(%error, "lifecycle round cut short, trying again later");
                 }
             }
-            pause = self.options.interval;
         }
     }
 

@@ -1,22 +1,23 @@
-//! The doors: the edge for writers (the one project of the settings, the three keys of the credentials), the read
-//! side with the console, the ClickHouse door for analysts, and the contract of all of them.
+//! The edge for writers: the one project of the settings, the three keys of the credentials, the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
-use axum::routing::get;
 use hindsight_ingest::{Edge, EdgeOptions};
 use hindsight_policy::{Key, KeySet, SecretHash};
 use hindsight_processors::erasure::ErasedSessions;
-use hindsight_query_api::{Access, CompleteTo, Reader};
 use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::record::KeyKind;
-use jiff::tz::TimeZone;
+use tokio::sync::watch;
 
-use super::system::System;
 use crate::credentials::Credentials;
+use crate::engines::Engines;
 use crate::settings::Settings;
+
+/// How old the list of erased sessions may be where no lane of this process reads of erasures. What slips through is
+/// dropped by the lanes.
+const LIST_EVERY: Duration = Duration::from_secs(30);
 
 /// The edge sees erasures as the lanes do.
 struct Erased(ErasedSessions);
@@ -32,18 +33,32 @@ impl hindsight_ingest::ErasedSessions for Erased {
 pub(super) fn edge(
     settings: &Settings,
     credentials: &Credentials,
-    system: &System,
+    engines: &Engines,
+    erased: ErasedSessions,
 ) -> anyhow::Result<Arc<Edge>> {
     let edge = Edge::new(
         options(settings),
         vec![settings.project.clone()],
         keys(&settings.project.id, credentials)?,
-        system.log.clone(),
-        Arc::new(Erased(system.erased.clone())),
+        engines.log(),
+        Arc::new(Erased(erased)),
     );
     Ok(Arc::new(
         edge.context("the edge can't be opened with these settings")?,
     ))
+}
+
+/// Reads the list of erased sessions again and again, until `stop` turns true.
+pub(super) async fn keep_listed(erased: ErasedSessions, mut stop: watch::Receiver<bool>) {
+    loop {
+        if let Err(error) = erased.load().await {
+            tracing::warn!(%error, "the list of erased sessions can't be read, trying again");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LIST_EVERY) => {}
+            changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
+        }
+    }
 }
 
 fn options(settings: &Settings) -> EdgeOptions {
@@ -69,72 +84,14 @@ fn keys(project: &ProjectId, credentials: &Credentials) -> anyhow::Result<KeySet
         key("browser", &credentials.browser_key, KeyKind::Browser),
         key("app", &credentials.app_key, KeyKind::App),
     ];
-    KeySet::new(keys).context("credentials.json holds one key twice")
-}
-
-/// Makes the read side over the engines.
-pub(super) fn reader(
-    settings: &Settings,
-    credentials: &Credentials,
-    system: &Arc<System>,
-) -> anyhow::Result<Arc<Reader>> {
-    let project = &settings.project;
-    let zone = TimeZone::get(&project.time_zone).with_context(|| {
-        format!(
-            "project.time_zone {:?} is not in the IANA time zone database",
-            project.time_zone
-        )
-    })?;
-    let looked_at = system.clone();
-    let complete_to: CompleteTo = Arc::new(move || looked_at.search_complete_to());
-    let reader = Reader::new(
-        Access::new(&credentials.admin_token, vec![project.id.clone()]),
-        system.analytics.clone(),
-        system.search.clone(),
-        system.replays.clone(),
-        complete_to,
-    );
-    Ok(Arc::new(reader.with_time_zone(zone)))
-}
-
-/// `GET /openapi.json`: what the process serves, writing and reading.
-pub(super) fn contract() -> anyhow::Result<Router> {
-    let json = hindsight_query_api::openapi(hindsight_ingest::openapi())
-        .to_json()
-        .context("the contract can't be written as JSON")?;
-    let answer = move || async move { ([("content-type", "application/json")], json) };
-    Ok(Router::new().route("/openapi.json", get(answer)))
+    KeySet::new(keys).context("the credentials hold one key twice")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     const DOCUMENT: &str = include_str!("../../../docs/api.md");
-
-    /// `docs/api.md` has a section for each call that is served, and for no other.
-    #[test]
-    fn each_call_is_documented() {
-        let contract = hindsight_query_api::openapi(hindsight_ingest::openapi());
-        let served: BTreeSet<String> = contract
-            .paths
-            .paths
-            .iter()
-            .flat_map(|(path, item)| {
-                let methods = [("GET", item.get.is_some()), ("POST", item.post.is_some())];
-                methods.map(|(method, there)| there.then(|| format!("{method} {path}")))
-            })
-            .flatten()
-            .collect();
-        let documented: BTreeSet<String> = DOCUMENT
-            .lines()
-            .filter_map(|line| line.strip_prefix("### "))
-            .filter(|title| title.contains(" /"))
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(documented, served);
-    }
 
     #[test]
     fn each_documented_limit_is_the_default() {
