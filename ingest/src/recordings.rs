@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::append::{Stamped, append, encode};
-use crate::authorize::{Caller, Door, authorize};
+use crate::authorize::{Caller, Door, authorize, origin_text};
 use crate::body;
 use crate::client::client;
 use crate::edge::Edge;
@@ -132,7 +132,11 @@ pub(crate) async fn post(
             return Err(refusal);
         }
     };
-    let served = admitted.caller.served;
+    let (served, key, session_id) = (
+        admitted.caller.served,
+        admitted.caller.key,
+        admitted.id.session_id,
+    );
     let in_flight_percent = edge.budget.in_flight_percent();
     let packed = body::read(&edge, &parts.headers, body).await?;
     let (codec, most) = (admitted.codec, edge.options.limits.inflated_bytes);
@@ -154,6 +158,9 @@ pub(crate) async fn post(
     let _held = checked.body.reservation;
     append(&edge, Topic::Recordings, vec![record]).await?;
     meters::batch(&served.project.id, events, raw_bytes);
+    let origin = parts.headers.get(http::header::ORIGIN).map_or("", origin_text);
+    edge.activity
+        .accepted(&key.id, received.ms(), origin, Some(session_id));
     let accepted = AcceptedBatch {
         accepted: events,
         level: pressure::level(served.project.recording.level, in_flight_percent).as_str(),

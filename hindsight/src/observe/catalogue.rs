@@ -158,6 +158,8 @@ catalogue! {
             "Their bytes";
         hindsight_lane_seconds Histogram ["materializer"] Always,
             "From the arrival of a range's first record at the lane to its durability";
+        hindsight_lane_stage_seconds Histogram ["materializer", "stage"] Always,
+            "Where that time went: wait (for the cut), prepare, intent (and the range ahead), write";
         hindsight_lane_write_seconds Histogram ["materializer"] Always,
             "One attempt to write or settle a range";
         hindsight_lane_write_failures_total Counter ["materializer", "outcome"] Always,

@@ -126,6 +126,8 @@ pub(crate) async fn post(
     let errors = made.faults.iter().map(|fault| fault.render(language)).collect();
     if !made.records.is_empty() {
         append(&edge, Topic::Audit, made.records).await?;
+        edge.activity
+            .accepted(&asked.caller.key.id, received.ms(), "", None);
     }
     meters::audit(&served.project.id, made.ids.len(), made.failures);
     let accepted = AcceptedEvents {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hindsight_schemas::ids::{Offset, Partition, Topic};
 use hindsight_schemas::reason::Reason;
 
-use super::lane::{Alarm, LaneState};
+use super::lane::{Alarm, LaneState, Stages};
 use super::materializer::WriteError;
 use super::status::LaneStatus;
 
@@ -40,7 +40,7 @@ pub(super) fn declare(name: &'static str, topics: &[Topic]) {
 pub(super) struct Finished {
     pub(super) records: usize,
     pub(super) bytes: usize,
-    pub(super) waited: Duration,
+    pub(super) stages: Stages,
     /// It had been left pending by whoever had the partition before.
     pub(super) recovered: bool,
 }
@@ -51,7 +51,11 @@ pub(super) fn finished(name: &'static str, topic: Topic, range: &Finished) {
     metrics::counter!("hindsight_lane_records_total", "materializer" => name, "topic" => topic.as_str())
         .increment(range.records as u64);
     metrics::counter!("hindsight_lane_bytes_total", "materializer" => name).increment(range.bytes as u64);
-    metrics::histogram!("hindsight_lane_seconds", "materializer" => name).record(range.waited);
+    metrics::histogram!("hindsight_lane_seconds", "materializer" => name).record(range.stages.whole());
+    for (stage, took) in range.stages.named() {
+        let labels = [("materializer", name), ("stage", stage)];
+        metrics::histogram!("hindsight_lane_stage_seconds", &labels).record(took);
+    }
     recovered(name, u64::from(range.recovered));
 }
 

@@ -158,21 +158,20 @@ impl<B> Lane<B> {
         self.failures = 0;
         self.last_error = None;
         self.idle_since = now;
-        let waited = range
-            .arrived
-            .map_or(Moment::ZERO, |arrived| now.saturating_sub(arrived));
         let Range {
             name,
             records,
             bytes,
+            mut stages,
             recovered,
             ..
         } = range;
+        stages.written = now;
         self.effects.push(Effect::Finished {
             name,
             records,
             bytes,
-            waited,
+            stages,
             recovered,
         });
         self.report_progress(self.reader_at_end && !self.has_range());

@@ -12,6 +12,7 @@ use std::time::Duration;
 use hindsight_engines::log::{EventLog, StoredRecord, Waker};
 use hindsight_schemas::ids::Partition;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use super::traces::Traces;
 use crate::delivery::dead_letter::dead_letter;
@@ -41,6 +42,8 @@ pub(super) struct Tasks<M: Materializer> {
     pub(super) waker: Waker,
     pub(super) write_timeout: Duration,
     pub(super) traces: Traces,
+    /// Turns to convert, of the whole process.
+    pub(super) conversions: Arc<Semaphore>,
 }
 
 impl<M: Materializer> Tasks<M> {
@@ -63,8 +66,9 @@ impl<M: Materializer> Tasks<M> {
     pub(super) fn prepare(&mut self, to: Address, name: RangeName, records: Vec<StoredRecord>) {
         self.traces.cut(name, &records);
         let materializer = Arc::clone(&self.materializer);
-        let runtime = self.runtime.clone();
+        let (runtime, conversions) = (self.runtime.clone(), Arc::clone(&self.conversions));
         self.answer(to, async move {
+            let _turn = conversions.acquire_owned().await;
             let convert = move || materializer.prepare(&name, records);
             let result: Result<Prepared<_>, _> = match runtime.spawn_blocking(convert).await {
                 Ok(result) => result,

@@ -11,10 +11,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use hindsight_engines::log::{Commit, Consumer, ConsumerError, EventLog, Polled, Waker};
-use hindsight_schemas::ids::{Offset, Partition, Topic};
+use hindsight_schemas::ids::{Offset, Partition};
 use tokio::runtime::Handle;
 
-use super::pace::cut_age;
+use super::pace::Turns;
 use super::tasks::{Address, Answer, Tasks};
 use super::traces::Traces;
 use super::{DeliverySettings, group};
@@ -45,6 +45,7 @@ pub(super) struct Worker<M: Materializer> {
     /// Partitions that were sought since the poll: what else that poll brought of them is void.
     sought: BTreeSet<Partition>,
     share: Share,
+    turns: Turns,
     settings: DeliverySettings,
     clock: Arc<dyn Clock>,
     status: StatusBoard,
@@ -77,6 +78,7 @@ impl<M: Materializer> Worker<M> {
             waker: consumer.waker(),
             write_timeout: settings.write_timeout,
             traces: Traces::default(),
+            conversions: share.conversions(),
         };
         Ok(Self {
             consumer,
@@ -85,6 +87,7 @@ impl<M: Materializer> Worker<M> {
             lanes: BTreeMap::new(),
             sought: BTreeSet::new(),
             share,
+            turns: Turns::default(),
             settings,
             clock,
             status,
@@ -111,7 +114,6 @@ impl<M: Materializer> Worker<M> {
     }
 
     fn turn(&mut self) {
-        self.pace();
         let asked_at = self.clock.now();
         match self.consumer.poll(self.poll_timeout()) {
             Ok(polled) => {
@@ -123,6 +125,7 @@ impl<M: Materializer> Worker<M> {
             Err(error) => self.wait_for_log(&error),
         }
         self.take_answers();
+        self.give_turns();
         self.step_all(|_| Input::Tick);
         self.commit(false);
         if self.fenced {
@@ -323,14 +326,14 @@ impl<M: Materializer> Worker<M> {
             Effect::Finished {
                 records,
                 bytes,
-                waited,
+                stages,
                 recovered,
                 ..
             } => {
                 let range = meters::Finished {
                     records,
                     bytes,
-                    waited,
+                    stages,
                     recovered,
                 };
                 meters::finished(name, partition.topic, &range);
@@ -407,19 +410,22 @@ impl<M: Materializer> Worker<M> {
         }
     }
 
-    /// The more lanes there are, the longer a small range waits.
-    fn pace(&mut self) {
-        let Some(per_second) = self.tasks.materializer.ranges_per_second() else {
+    /// Small ranges are cut by age only in a lane whose turn it is; without a bound on their number always.
+    fn give_turns(&mut self) {
+        let materializer = &self.tasks.materializer;
+        let Some(per_second) = materializer.ranges_per_second() else {
             return;
         };
-        let least = self.tasks.materializer.limits().age;
-        let mut of_topic: BTreeMap<Topic, u32> = BTreeMap::new();
-        for partition in self.lanes.keys() {
-            *of_topic.entry(partition.topic).or_default() += 1;
-        }
-        for (partition, slot) in &mut self.lanes {
-            slot.lane
-                .set_cut_age(cut_age(of_topic[&partition.topic], per_second, least));
+        let (now, least) = (self.clock.now(), materializer.limits().age);
+        for topic in materializer.topics() {
+            let lanes = || self.lanes.iter().filter(|(lane, _)| lane.topic == *topic);
+            let waiting = lanes().filter_map(|(lane, slot)| Some((*lane, slot.lane.waits_since()?)));
+            let whose = self.turns.take(now, *topic, per_second, least, waiting);
+            for (lane, slot) in self.lanes.iter_mut().filter(|(lane, _)| lane.topic == *topic) {
+                let its_turn = whose == Some(*lane);
+                slot.lane
+                    .set_cut_age(if its_turn { least } else { Duration::MAX });
+            }
         }
     }
 
