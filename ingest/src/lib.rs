@@ -19,6 +19,7 @@ mod config;
 mod edge;
 mod erased;
 mod inflate;
+mod meters;
 mod openapi;
 mod options;
 mod pressure;
@@ -29,6 +30,7 @@ mod sdk;
 mod sender;
 mod server;
 mod stamp;
+mod trace;
 
 pub use edge::{Edge, EdgeError};
 pub use erased::{ErasedSessions, NoneErased};

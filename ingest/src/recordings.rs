@@ -24,6 +24,7 @@ use crate::body;
 use crate::client::client;
 use crate::edge::Edge;
 use crate::inflate::{codec, off_thread, with_plain};
+use crate::meters;
 use crate::pressure;
 use crate::rate::{Buckets, Charge};
 use crate::scan::{Fault, ScanError, Summary, scan};
@@ -155,8 +156,8 @@ pub(crate) async fn post(
     let record = encode(stamped, edge.options.limits.record_bytes)?;
     // The body is now within the record; its share of the budget is held until the log has answered.
     let _held = checked.body.reservation;
-    append(&edge, vec![record]).await?;
-    count(&served.project.id, events, raw_bytes);
+    append(&edge, Topic::Recordings, vec![record]).await?;
+    meters::batch(&served.project.id, events, raw_bytes);
     let origin = parts.headers.get(http::header::ORIGIN).map_or("", origin_text);
     edge.activity
         .accepted(&key.id, received.ms(), origin, Some(session_id));
@@ -401,12 +402,4 @@ fn stamp(
 
 fn signed(count: usize) -> i64 {
     i64::try_from(count).expect("counts of what is in memory fit")
-}
-
-fn count(project: &hindsight_schemas::ids::ProjectId, events: usize, raw_bytes: usize) {
-    let project = project.to_string();
-    metrics::counter!("hindsight_edge_batches_total", "project" => project.clone()).increment(1);
-    metrics::counter!("hindsight_edge_events_total", "project" => project.clone(), "kind" => "recording")
-        .increment(events as u64);
-    metrics::counter!("hindsight_edge_raw_bytes_total", "project" => project).increment(raw_bytes as u64);
 }
