@@ -222,6 +222,8 @@ ORDER BY (project, toStartOfHour(id_at), id)
 TTL expires_at
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
+ALTER TABLE hindsight_g1.segments ON CLUSTER `main` ADD COLUMN IF NOT EXISTS `seqs_held` Array(UInt32) CODEC(ZSTD(1)) AFTER `seqs_missing`;
+
 CREATE OR REPLACE VIEW hindsight.batches ON CLUSTER `main` AS
 SELECT project, session_id, tab, seq, first_at, last_at, received_at, events, keyframe, raw_bytes, bytes,
        clock_offset_ms, level, log_partition, log_offset
@@ -318,14 +320,14 @@ FROM
 LEFT ANY JOIN
 (
     SELECT project, session_id, max(generation) AS newest,
-           groupArrayIf((generation, tab, seq_from, seq_to, seqs_missing), generation > 0) AS frames
+           groupArrayIf((generation, tab, seq_from, seq_to, seqs_missing, seqs_held), generation > 0) AS frames
     FROM hindsight_g1.segments FINAL
     GROUP BY project, session_id
 ) AS g ON f.project = g.project AND f.session_id = g.session_id
 WHERE (f.generation > 0 AND f.generation = g.newest)
    OR (f.generation = 0 AND f.place = 1 AND NOT arrayExists(
           held -> held.1 = g.newest AND held.2 = f.tab AND held.3 <= f.seq_from AND held.4 >= f.seq_from
-              AND NOT has(held.5, f.seq_from), g.frames));
+              AND if(empty(held.6), NOT has(held.5, f.seq_from), has(held.6, f.seq_from)), g.frames));
 
 CREATE OR REPLACE VIEW hindsight.audit ON CLUSTER `main` AS
 SELECT project, id, source_id, occurred_at, received_at, action, operation, actor_type, user_id, user_name, roles,
