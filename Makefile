@@ -2,7 +2,7 @@
 # Everything that can be fetched or built again lies under HINDSIGHT_CACHE (default ~/.cache/hindsight).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build console sdk libchdb tools samples lint test e2e screens corpus bench bench-clients audit clean-data
+.PHONY: help demo build console sdk libchdb tools samples shop-samples lint test e2e screens corpus bench bench-clients bench-sdk audit clean-data
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ tools: ## Say which tools are missing (and install them where run as root)
 samples: ## Make samples/ again from recordings (CORPUS=folder)
 	@tools/make-samples "$(CORPUS)"
 
+shop-samples: ## Visit the demo shop with a headless browser; its recordings (OUT=folder), ready to be imported
+	@tools/shop-samples "$(OUT)"
+
 lint: ## Formatting, clippy, spelling, licences; console lint and types
 	@tools/test lint
 
@@ -48,6 +51,9 @@ bench: ## Benchmarks; CORPUS=folder of recordings for the end-to-end ones
 
 bench-clients: ## What a call costs a service (Java, Node, Rust), and whether the events arrive
 	@tools/bench-clients
+
+bench-sdk: ## What the recorder costs a page beside bare rrweb, and what arrives of visits that end suddenly
+	@tools/bench-sdk
 
 audit: ## Known vulnerabilities in dependencies (needs the advisory database: network)
 	@tools/audit

@@ -10,10 +10,13 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { minify } from 'terser';
+import obfuscator from 'javascript-obfuscator';
 import { withoutUnused } from './rrwebDiet.js';
 
 const LOADER_BYTES = 2_000;
 const RECORDER_BYTES = 32_000;
+const OBFUSCATED_BYTES = 64_000;
+const MINIPROGRAM_BYTES = 9_500;
 
 const here = new URL('.', import.meta.url).pathname;
 const dist = `${here}dist`;
@@ -28,7 +31,7 @@ async function bundle(entry, { format = 'iife', words = versions, external = [] 
     Object.entries(words).map(([word, text]) => [word, JSON.stringify(text)]),
   );
   const build = await rolldown({
-    input: `${here}src/${entry}`,
+    input: `${here}${entry.includes('/') ? '' : 'src/'}${entry}`,
     external,
     transform: { define, target: 'es2020' },
     treeshake: { moduleSideEffects: false },
@@ -44,8 +47,12 @@ async function bundle(entry, { format = 'iife', words = versions, external = [] 
  * store (named in a type or an object) keep theirs.
  */
 function ownNames() {
-  const sources = readdirSync(`${here}src`, { recursive: true }).filter((name) => name.endsWith('.ts'));
-  const text = sources.map((name) => readFileSync(`${here}src/${name}`, 'utf8')).join('\n');
+  const sources = ['src', 'miniprogram/src'].flatMap((folder) =>
+    readdirSync(`${here}${folder}`, { recursive: true })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${here}${folder}/${name}`),
+  );
+  const text = sources.map((path) => readFileSync(path, 'utf8')).join('\n');
   const names = [...text.matchAll(/private (?:readonly )?(?:async )?(\w+)/g)].map(([, name]) => name);
   const theirs = readFileSync(`${here}node_modules/@rrweb/record/dist/record.js`, 'utf8');
   const plainly = text.replace(/^.*\bprivate\b.*$/gm, '');
@@ -62,6 +69,25 @@ async function small(code) {
   const mangle = { properties: { regex: new RegExp(`^(${ownNames().join('|')})$`) } };
   return (await minify(code, { ecma, compress, mangle, toplevel: true, format: { comments: false } })).code;
 }
+
+/**
+ * For pages that don't want their visitors to read it: names and texts are hidden, nothing is evaluated from text, so it
+ * works under a strict policy. The seed makes the same bytes of the same code.
+ */
+const obfuscated = (code) =>
+  obfuscator
+    .obfuscate(code, {
+      compact: true,
+      seed: 1,
+      target: 'browser-no-eval',
+      identifierNamesGenerator: 'mangled',
+      stringArray: true,
+      stringArrayThreshold: 1,
+      stringArrayEncoding: [],
+      stringArrayRotate: true,
+      stringArrayShuffle: true,
+    })
+    .getObfuscatedCode();
 
 const integrity = (code) => `sha384-${createHash('sha384').update(code).digest('base64')}`;
 
@@ -85,21 +111,31 @@ const words = {
 };
 const plain = (await bundle('tag.ts', { words }))[0].code;
 const recorder = await small(plain);
-const release = `${version}-${createHash('sha256').update(recorder).update(plain).digest('hex').slice(0, 10)}`;
+const hidden = obfuscated(recorder);
+const content = createHash('sha256').update(recorder).update(plain).update(hidden);
+const release = `${version}-${content.digest('hex').slice(0, 10)}`;
 const pointed = await bundle('loader.ts', {
   words: {
     __RECORDER_PATH__: `sdk/${release}/recorder.js`,
     __RECORDER_INTEGRITY__: integrity(recorder),
     __PLAIN_PATH__: `sdk/${release}/recorder.plain.js`,
     __PLAIN_INTEGRITY__: integrity(plain),
+    __OBFUSCATED_PATH__: `sdk/${release}/recorder.obfuscated.js`,
+    __OBFUSCATED_INTEGRITY__: integrity(hidden),
   },
 });
 const loader = await small(pointed[0].code);
 guard('loader', loader, LOADER_BYTES);
 guard('recorder', recorder, RECORDER_BYTES);
+guard('obfuscated recorder', hidden, OBFUSCATED_BYTES);
 
 const files = { 'sdk.js': loader, 'recorder.js': recorder, 'recorder.plain.js': plain };
-Object.assign(files, { 'flate.js': flate, 'overlay.js': overlay, 'release.txt': release });
+Object.assign(files, {
+  'recorder.obfuscated.js': hidden,
+  'flate.js': flate,
+  'overlay.js': overlay,
+  'release.txt': release,
+});
 for (const [name, content] of Object.entries(files)) writeFileSync(`${dist}/web/${name}`, content);
 
 const external = [/^@rrweb\//, 'fflate'];
@@ -107,3 +143,22 @@ for (const chunk of await bundle('index.ts', { format: 'es', external })) {
   writeFileSync(`${dist}/npm/${chunk.fileName}`, chunk.code);
 }
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.types.json'], { cwd: here, stdio: 'inherit' });
+
+// Mini-programs take packages as CommonJS, bundlers of uni-app as modules; both turn them into what old phones know.
+const mini = { words: versions };
+const packageOf = { ...json(`${here}miniprogram/package.json`), version };
+mkdirSync(`${dist}/miniprogram`);
+for (const [format, name] of [
+  ['cjs', 'index.js'],
+  ['es', 'index.mjs'],
+]) {
+  const [chunk] = await bundle('miniprogram/src/index.ts', { ...mini, format });
+  const code = await small(chunk.code);
+  guard(`mini-program, ${format}`, code, MINIPROGRAM_BYTES);
+  writeFileSync(`${dist}/miniprogram/${name}`, code);
+}
+writeFileSync(`${dist}/miniprogram/package.json`, `${JSON.stringify(packageOf, null, 2)}\n`);
+execFileSync('node_modules/.bin/tsc', ['-p', 'miniprogram/tsconfig.types.json'], {
+  cwd: here,
+  stdio: 'inherit',
+});

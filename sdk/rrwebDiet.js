@@ -18,6 +18,12 @@ const CUTS = [
     /  if \(tagName === "canvas" && recordCanvas\) \{[\s\S]*?(?=  if \(\["audio", "video"\])/,
     '',
   ],
+  [
+    'ids of foreign frames',
+    /class CrossOriginIframeMirror \{[\s\S]*?\n\}\n/,
+    'class CrossOriginIframeMirror { reset() {} }\n',
+  ],
+  ['hooks of plugins', /(function mergeHooks\(o, hooks\) \{)[\s\S]*?\n\}\n/, '$1}\n'],
   ['nodes of virtual documents', /class BaseRRNode \{[\s\S]*?\n\}\n/, 'class BaseRRNode {}\n'],
   ['fonts', /(function initFontObserver\(\{ fontCb, doc \}\) \{)[\s\S]*?\n\}\n/, '$1 return () => {}; }\n'],
 ];

@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { include: ['src/**/*.test.ts'] },
+  // As the build replaces it.
+  define: { __SDK_VERSION__: '"0.0.0"' },
+  test: { include: ['src/**/*.test.ts', 'miniprogram/**/*.test.ts'] },
 });

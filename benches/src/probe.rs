@@ -1,12 +1,13 @@
-//! Watches single batches on their way: from the 202 to the row that a statement finds, and to the frame that plays.
+//! Watches batches on their way: from the 202 to the row that a statement finds, and to the frame that plays.
 //!
-//! Two threads, each after one batch at a time, ask in turns of [`ASK_EVERY`] as an analyst and a player would, through
-//! the public doors; a figure is at most one turn too long. Then each takes the batch that was answered last, so that
-//! asking costs little and waits for nothing else. **Bound:** a batch that isn't there after [`GIVE_UP`] ends the run
-//! as a failure.
+//! Two threads, one a view, ask as an analyst and a player would, through the public doors, for all batches that are on
+//! their way: the table in turns of [`Table::TURN`] by one statement, the player in turns of [`Player::TURN`] for each
+//! batch by itself, which costs the server as much as so many viewers. A figure is at most one turn too long, and each
+//! watched batch counts, also those still on their way when the load ends. **Bound:** a batch that isn't there after
+//! [`GIVE_UP`] ends the run as a failure.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -14,13 +15,15 @@ use serde::Deserialize;
 use crate::client::Client;
 use crate::load::Watched;
 
-/// The pause between two questions.
-const ASK_EVERY: Duration = Duration::from_millis(100);
 const GIVE_UP: Duration = Duration::from_secs(120);
 
-/// Tells whether a batch has arrived.
+/// Tells which batches have arrived.
 trait View {
-    fn has(&mut self, batch: &Watched) -> anyhow::Result<bool>;
+    /// The pause between two questions.
+    const TURN: Duration;
+
+    /// For each of the batches whether it is there.
+    fn have(&mut self, batches: &[Watched]) -> anyhow::Result<Vec<Option<Instant>>>;
 }
 
 /// How long each batch took until a statement to `/v1/sql` found it.
@@ -37,35 +40,67 @@ pub fn playable(address: SocketAddr, token: &str, told: &Receiver<Watched>) -> a
     follow(Player(Client::new(address, token)), told)
 }
 
-/// Follows one batch after the other until the generator has gone.
-fn follow(mut view: impl View, told: &Receiver<Watched>) -> anyhow::Result<Vec<Duration>> {
-    let mut times = Vec::new();
-    while let Ok(next) = told.recv() {
-        let batch = told.try_iter().last().unwrap_or(next);
-        while !view.has(&batch)? {
-            let waited = batch.answered.elapsed();
-            anyhow::ensure!(waited < GIVE_UP, "{batch:?} did not arrive");
-            std::thread::sleep(ASK_EVERY);
+/// Follows all batches until the generator has gone and the last has arrived.
+fn follow<V: View>(mut view: V, told: &Receiver<Watched>) -> anyhow::Result<Vec<Duration>> {
+    let (mut times, mut waiting, mut more) = (Vec::new(), Vec::new(), true);
+    while more || !waiting.is_empty() {
+        let turn_ends = Instant::now() + V::TURN;
+        let there = view.have(&waiting)?;
+        let mut there = there.into_iter();
+        waiting.retain(|batch: &Watched| match there.next().flatten() {
+            Some(seen) => {
+                times.push(seen - batch.answered);
+                false
+            }
+            None => true,
+        });
+        for batch in &waiting {
+            anyhow::ensure!(batch.answered.elapsed() < GIVE_UP, "{batch:?} did not arrive");
         }
-        times.push(batch.answered.elapsed());
+        more = take_until(turn_ends, told, &mut waiting);
     }
     Ok(times)
+}
+
+/// Takes what is told until the turn ends; whether there may be more.
+fn take_until(turn_ends: Instant, told: &Receiver<Watched>, waiting: &mut Vec<Watched>) -> bool {
+    loop {
+        let left = turn_ends.saturating_duration_since(Instant::now());
+        match told.recv_timeout(left) {
+            Ok(batch) => waiting.push(batch),
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(left);
+                return false;
+            }
+        }
+    }
 }
 
 struct Table(Client);
 
 impl View for Table {
-    fn has(&mut self, batch: &Watched) -> anyhow::Result<bool> {
-        let Watched {
-            session_id, tab, seq, ..
-        } = batch;
+    const TURN: Duration = Duration::from_millis(100);
+
+    fn have(&mut self, batches: &[Watched]) -> anyhow::Result<Vec<Option<Instant>>> {
+        if batches.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: Vec<String> = batches
+            .iter()
+            .map(|batch| format!("('{}', '{}', {})", batch.session_id, batch.tab, batch.seq))
+            .collect();
         let statement = format!(
-            "SELECT count() FROM batches WHERE session_id = '{session_id}' AND tab = '{tab}' AND seq = {seq} FORMAT TSV"
+            "SELECT session_id, tab, seq FROM batches WHERE (session_id, tab, seq) IN ({}) FORMAT TSV",
+            wanted.join(", ")
         );
         let answer = self.0.post("/v1/sql", statement.as_bytes())?;
         let text = String::from_utf8_lossy(&answer.body);
         anyhow::ensure!(answer.status == 200, "/v1/sql: {} {text}", answer.status);
-        Ok(text.trim() == "1")
+        let seen = Instant::now();
+        let row = |batch: &Watched| format!("{}\t{}\t{}", batch.session_id, batch.tab, batch.seq);
+        let there = |batch: &Watched| text.lines().any(|line| line == row(batch)).then_some(seen);
+        Ok(batches.iter().map(there).collect())
     }
 }
 
@@ -86,7 +121,18 @@ struct Frame {
 }
 
 impl View for Player {
-    fn has(&mut self, batch: &Watched) -> anyhow::Result<bool> {
+    const TURN: Duration = Duration::from_millis(250);
+
+    fn have(&mut self, batches: &[Watched]) -> anyhow::Result<Vec<Option<Instant>>> {
+        batches
+            .iter()
+            .map(|batch| Ok(self.plays(batch)?.then(Instant::now)))
+            .collect()
+    }
+}
+
+impl Player {
+    fn plays(&mut self, batch: &Watched) -> anyhow::Result<bool> {
         let replay = format!("/v1/replays/{}", batch.session_id);
         let answer = self.0.get(&replay)?;
         // Not yet: the session is unknown, or without frames.
@@ -109,6 +155,34 @@ impl View for Player {
         );
         Ok(true)
     }
+}
+
+/// Where the time of ranges went, as the server sums it up: (materializer, stage, p50 in ms, p99 in ms).
+pub fn stages(client: &mut Client) -> anyhow::Result<Vec<(String, String, f64, f64)>> {
+    let answer = client.get("/metrics")?;
+    let text = String::from_utf8_lossy(&answer.body);
+    let of = |line: &str, quantile: &str| {
+        let labels = line.strip_prefix("hindsight_lane_stage_seconds{")?;
+        let (labels, value) = labels.split_once("} ")?;
+        let label = |name: &str| {
+            let value = labels.split_once(&format!("{name}=\""))?.1;
+            Some(value.split_once('"')?.0.to_owned())
+        };
+        let seconds: f64 = value.parse().ok()?;
+        (label("quantile")? == quantile).then_some((label("materializer")?, label("stage")?, 1e3 * seconds))
+    };
+    let quantile = |wanted: &str| -> Vec<_> { text.lines().filter_map(|line| of(line, wanted)).collect() };
+    let slowest = quantile("0.99");
+    let both = quantile("0.5")
+        .into_iter()
+        .filter_map(|(materializer, stage, p50)| {
+            let p99 = slowest
+                .iter()
+                .find(|slow| slow.0 == materializer && slow.1 == stage)?
+                .2;
+            Some((materializer, stage, p50, p99))
+        });
+    Ok(both.collect())
 }
 
 /// Waits until every lane has done everything; how long that took.

@@ -10,7 +10,7 @@ import { expect } from 'vitest';
 
 const WIDE = { width: 1280, height: 860 };
 const NARROW = { width: 375, height: 740 };
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-background-networking',
@@ -19,7 +19,7 @@ const FLAGS = [
 ];
 const screens = process.env['SCREENS'];
 
-function setting(name: string): string {
+export function setting(name: string): string {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set`);
   return value;

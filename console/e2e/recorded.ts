@@ -1,12 +1,24 @@
 /** The sessions that the server has, and what the player draws of them. */
 import type { Page } from 'playwright-core';
+import type { Manifest } from '../src/api/types';
+import { hasPicture } from '../src/replay/story';
 
-/** Session ids of the list, at most `PLAY` (default 4): `PLAY=1000` takes whatever is imported. */
+const WITHOUT_PICTURE = 20;
+
+/** Sessions with a picture, at most `PLAY` (default 4): `PLAY=1000` takes whatever is imported. */
 export async function sessions(page: Page): Promise<string[]> {
-  const limit = Number(process.env['PLAY'] ?? 4);
-  const response = await page.request.get(`/v1/sessions?limit=${String(Math.min(limit, 1000))}`);
+  const most = Math.min(Number(process.env['PLAY'] ?? 4), 1000);
+  // Some have none: of mini-programs, and of pages that were left before their first keyframe.
+  const limit = Math.min(most + WITHOUT_PICTURE, 1000);
+  const response = await page.request.get(`/v1/sessions?limit=${String(limit)}`);
   const list = (await response.json()) as { items: { session_id: string }[] };
-  return list.items.map(({ session_id }) => session_id);
+  const found: string[] = [];
+  for (const { session_id } of list.items) {
+    if (found.length === most) break;
+    const manifest = (await (await page.request.get(`/v1/replays/${session_id}`)).json()) as Manifest;
+    if (hasPicture(manifest)) found.push(session_id);
+  }
+  return found;
 }
 
 /** Elements in the rebuilt page; the recorded page's own look can't be judged, but an empty one is wrong. */

@@ -12,6 +12,7 @@ export const router = createRouter({
     { path: '/audit', name: 'audit', component: () => import('./audit/AuditPage.vue') },
     { path: '/audit/:id', name: 'audit-event', component: () => import('./audit/AuditEventPage.vue') },
     { path: '/sql', name: 'sql', component: () => import('./sql/SqlPage.vue') },
+    { path: '/setup', name: 'setup', component: () => import('./setup/SetupPage.vue') },
     { path: '/r/:type/:id', name: 'case', component: () => import('./case/CasePage.vue') },
     { path: '/:rest(.*)*', name: 'not-found', component: () => import('./NotFoundPage.vue') },
   ],

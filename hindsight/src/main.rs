@@ -5,6 +5,7 @@
 mod commands;
 mod credentials;
 mod data_folder;
+mod demo;
 mod doctor;
 mod engines;
 mod failure;

@@ -1,4 +1,4 @@
-//! What every answer goes through: drain, CORS, the reader's language, metrics.
+//! What every answer goes through: drain, CORS, the reader's language, metrics, what is remembered of a key.
 //!
 //! **Invariant:** CORS headers are on every answer, errors too, or a page could not read why it was refused.
 //! No cookie is ever used here, so any origin may read; what a browser key may do is decided by `authorize`.
@@ -13,7 +13,8 @@ use hindsight_schemas::reason::Reason;
 use http::{HeaderValue, Method, Version, header};
 
 use crate::edge::Edge;
-use hindsight_schemas::problem::{Language, Refusal, spoken};
+use crate::sender::Sender;
+use hindsight_schemas::problem::{Language, Refusal, Refused, spoken};
 
 const CORS: &[(&str, &str)] = &[
     ("access-control-allow-origin", "*"),
@@ -40,12 +41,16 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
         .get::<MatchedPath>()
         .map_or("none".to_owned(), |path| path.as_str().to_owned());
     let language = Language::of(request.headers());
+    let sender = Sender::of(&request);
     let is_preflight = request.method() == Method::OPTIONS;
     let version = request.version();
     let response = match edge.enter() {
         Some(_in_flight) => next.run(request).await,
         None => Refusal::plain(Reason::Draining).into_response(),
     };
+    if let Some(Refused(refusal)) = response.extensions().get() {
+        sender.note_refused(&edge, refusal);
+    }
     let (mut response, refused) = spoken(response, language);
     if let Some(reason) = refused {
         count_refused(reason);

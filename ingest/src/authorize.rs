@@ -5,7 +5,7 @@
 use hindsight_policy::{Key, OriginPattern};
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::KeyKind;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use crate::edge::{Edge, Served};
 use hindsight_schemas::problem::Refusal;
@@ -29,7 +29,7 @@ pub(crate) fn authorize<'e>(
     query_key: Option<&str>,
     door: &Door,
 ) -> Result<Caller<'e>, Refusal> {
-    let bearer = bearer(headers)?;
+    let bearer = bearer(headers.get(header::AUTHORIZATION))?;
     let secret = bearer.or(query_key).ok_or_else(|| {
         Refusal::new(
             Reason::UnknownKey,
@@ -60,8 +60,9 @@ pub(crate) fn authorize<'e>(
     Ok(Caller { key, served })
 }
 
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
+/// The token of an `Authorization`.
+pub(crate) fn bearer(value: Option<&HeaderValue>) -> Result<Option<&str>, Refusal> {
+    let Some(value) = value else {
         return Ok(None);
     };
     let token = value.to_str().ok().and_then(|text| {
@@ -71,15 +72,18 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     token.map(Some).ok_or_else(|| Refusal::plain(Reason::UnknownKey))
 }
 
+/// A page's origin as it is told.
+pub(crate) fn origin_text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or("(unreadable)")
+}
+
 fn check_origin(
     key: &Key,
     of_project: &[OriginPattern],
     headers: &HeaderMap,
     door: &Door,
 ) -> Result<(), Refusal> {
-    let origin = headers
-        .get(header::ORIGIN)
-        .map(|value| value.to_str().unwrap_or("(unreadable)"));
+    let origin = headers.get(header::ORIGIN).map(origin_text);
     let allowed = if key.origins.is_empty() {
         of_project
     } else {

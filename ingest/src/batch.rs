@@ -2,17 +2,19 @@
 //!
 //! **Invariant:** the body goes into the record as it is handed over, and the canonical bytes say what it holds.
 
+use hindsight_policy::Key;
 use hindsight_policy::project::RECORDINGS_CLASS;
 use hindsight_schemas::canonical::{canonical_bytes, hex};
 use hindsight_schemas::ids::{BatchId, ProjectId, SessionId, Topic};
 use hindsight_schemas::problem::Refusal;
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::{Codec, Record, RecordingBatch};
+use http::header::ORIGIN;
 use http::request::Parts;
 use serde::Serialize;
 
 use crate::append::Stamped;
-use crate::authorize::Caller;
+use crate::authorize::{Caller, origin_text};
 use crate::client::client;
 use crate::edge::Edge;
 use crate::scan::Summary;
@@ -157,4 +159,17 @@ pub(crate) fn count(project: &ProjectId, events: usize, raw_bytes: usize) {
     metrics::counter!("hindsight_edge_events_total", "project" => project.clone(), "kind" => "recording")
         .increment(events as u64);
     metrics::counter!("hindsight_edge_raw_bytes_total", "project" => project).increment(raw_bytes as u64);
+}
+
+/// Remembers that the log holds a call with a key, for who sets up a page.
+pub(crate) fn note_accepted(
+    edge: &Edge,
+    parts: &Parts,
+    key: &Key,
+    received: Received,
+    session_id: SessionId,
+) {
+    let origin = parts.headers.get(ORIGIN).map_or("", origin_text);
+    edge.activity
+        .accepted(&key.id, received.ms(), origin, Some(session_id));
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hindsight_engines::log::EventLog;
-use hindsight_policy::{KeySet, Project, ProjectError};
+use hindsight_policy::{KeyActivity, KeySet, Project, ProjectError};
 use hindsight_schemas::ids::ProjectId;
 use jiff::tz::TimeZone;
 use tokio_util::task::TaskTracker;
@@ -47,6 +47,7 @@ pub(crate) struct Served {
 pub struct Edge {
     pub(crate) options: EdgeOptions,
     pub(crate) keys: KeySet,
+    pub(crate) activity: Arc<KeyActivity>,
     projects: HashMap<ProjectId, Served>,
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) erased: Arc<dyn ErasedSessions>,
@@ -78,6 +79,7 @@ impl Edge {
         let keyless = Buckets::new(&options.rate);
         Ok(Self {
             options,
+            activity: Arc::new(KeyActivity::new(&keys)),
             keys,
             projects,
             log,
@@ -94,6 +96,11 @@ impl Edge {
         self.draining.store(true, Ordering::SeqCst);
         self.in_flight.close();
         self.in_flight.wait().await;
+    }
+
+    /// What became of the last calls with each key.
+    pub fn activity(&self) -> Arc<KeyActivity> {
+        self.activity.clone()
     }
 
     /// Whether new requests are refused.

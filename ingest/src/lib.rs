@@ -28,6 +28,7 @@ mod rate;
 mod recordings;
 pub mod scan;
 mod sdk;
+mod sender;
 mod server;
 mod stamp;
 

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::append::{append, encode};
 use crate::authorize::{Caller, Door, authorize};
-use crate::batch::{Batch, check_session_time, count, stamp};
+use crate::batch::{Batch, check_session_time, count, note_accepted, stamp};
 use crate::body;
 use crate::edge::{Edge, Served};
 use crate::inflate::{codec, off_thread, with_plain};
@@ -118,7 +118,11 @@ pub(crate) async fn post(
             return Err(refusal);
         }
     };
-    let served = admitted.caller.served;
+    let (served, key, session_id) = (
+        admitted.caller.served,
+        admitted.caller.key,
+        admitted.id.session_id,
+    );
     let in_flight_percent = edge.budget.in_flight_percent();
     let packed = body::read(&edge, &parts.headers, body).await?;
     let (codec, most) = (admitted.codec, edge.options.limits.inflated_bytes);
@@ -141,6 +145,7 @@ pub(crate) async fn post(
     let _held = checked.body.reservation;
     append(&edge, vec![record]).await?;
     count(&served.project.id, events, raw_bytes);
+    note_accepted(&edge, &parts, key, received, session_id);
     Ok(accepted(served, events, in_flight_percent))
 }
 

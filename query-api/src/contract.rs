@@ -31,6 +31,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, PathItem, Ref, Respon
         crate::replays::markers::markers,
         crate::audit::list::list,
         crate::audit::one::one,
+        crate::keys::list,
         crate::sql::statement::statement
     )
 )]

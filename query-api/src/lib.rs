@@ -9,6 +9,7 @@ mod console;
 mod contract;
 mod extract;
 mod found;
+mod keys;
 mod page;
 mod replays;
 mod sessions;
@@ -29,6 +30,7 @@ use tokio::sync::Semaphore;
 
 pub use access::Access;
 pub use contract::openapi;
+pub use keys::{ShownKey, ShownKeys};
 use sql::SqlLimits;
 
 /// Bodies that the read side takes: statements, mostly.
@@ -44,6 +46,7 @@ pub struct Reader {
     search: Arc<dyn Search>,
     replays: Arc<ReplayIndex>,
     complete_to: CompleteTo,
+    keys: ShownKeys,
     time_zone: TimeZone,
     sql_limits: SqlLimits,
     sql_slots: Arc<Semaphore>,
@@ -65,6 +68,7 @@ impl Reader {
             search,
             replays,
             complete_to,
+            keys: ShownKeys::default(),
             time_zone: TimeZone::UTC,
             sql_slots: Arc::new(Semaphore::new(sql_limits.at_once)),
             sql_limits,
@@ -75,6 +79,13 @@ impl Reader {
     #[must_use]
     pub fn with_time_zone(mut self, zone: TimeZone) -> Self {
         self.time_zone = zone;
+        self
+    }
+
+    /// The keys to be listed (default none).
+    #[must_use]
+    pub fn with_keys(mut self, keys: ShownKeys) -> Self {
+        self.keys = keys;
         self
     }
 
@@ -114,6 +125,7 @@ fn routes(reader: Arc<Reader>) -> Router {
         .route("/v1/replays/{session_id}/markers", get(replays::markers::markers))
         .route("/v1/audit", get(audit::list::list))
         .route("/v1/audit/{id}", get(audit::one::one))
+        .route("/v1/keys", get(keys::list))
         .route("/v1/sql", post(sql::statement::statement))
         .fallback(console::console)
         .layer(DefaultBodyLimit::max(BODY_BYTES))

@@ -1,4 +1,4 @@
-//! `from` and `to`: RFC 3339 or Unix milliseconds, half-open.
+//! `from` and `to`: RFC 3339 or Unix milliseconds, half-open; and times as they are told.
 
 use hindsight_schemas::problem::Refusal;
 
@@ -15,6 +15,12 @@ pub(crate) fn micros(name: &str, text: &str) -> Result<i64, Refusal> {
 /// The same in milliseconds.
 pub(crate) fn millis(name: &str, text: &str) -> Result<i64, Refusal> {
     micros(name, text).map(|micros| micros.div_euclid(1000))
+}
+
+/// A time as it is told: RFC 3339 in UTC with 6 digits. A time beyond the years that there are is the nearest.
+pub(crate) fn rfc3339(ms: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX);
+    format!("{at:.6}")
 }
 
 fn refused(name: &str, text: &str) -> Refusal {

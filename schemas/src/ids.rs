@@ -160,7 +160,7 @@ uuid_v7_id!(
 pub type Seq = u32;
 
 /// From here on numbers tell the order of batches and don't count them, so a hole between two is no gap: they are made
-/// where a recorder numbers nothing itself (`docs/adr/0016-recorders-already-in-the-field.md`). No recorder counts so far.
+/// where a recorder numbers nothing itself (`docs/adr/0017-recorders-already-in-the-field.md`). No recorder counts so far.
 pub const FIRST_CLOCKED: Seq = 1 << 31;
 
 /// Identity of a batch: a retry carries the same identity and the same bytes.

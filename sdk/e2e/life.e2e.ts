@@ -1,6 +1,6 @@
 /** The life of a session, capture levels, consent, sampling: what is recorded when, and told why not. */
 import { expect, it } from 'vitest';
-import { visitor } from './site';
+import { Site, visitor } from './site';
 import { call, hasKeyframe, sessionOf, world } from './world';
 
 const here = world();
@@ -125,6 +125,8 @@ it('sends nothing, and asks nothing, before consent; and forgets all when it is 
   await call(next, 'consent', 'granted');
   await edge.until('a keyframe', hasKeyframe);
   expect(edge.facts('start')[0]).toMatchObject({ consent: 'granted' });
+  // What it fetches after its first answer is on its way.
+  await edge.until('fflate', ({ seen }) => seen.some(({ path }) => path.endsWith('/flate.js')));
   await call(next, 'consent', 'denied');
   const sent = edge.seen.length;
   await next.locator('#i').pressSequentially('abc');
@@ -236,5 +238,79 @@ it('carries a visit to another origin and takes its mark out of the address', as
   await page.waitForFunction('window.hindsight.session_id');
   expect(await sessionOf(page)).toBe(session);
   expect(page.url()).toMatch(/^http:\/\/localhost:\d+\/\?page=1$/);
+  await context.close();
+});
+
+it('goes on across a payment page and back, as the same user', async () => {
+  const { edge, site, browser } = here;
+  const bank = await Site.start();
+  bank.put(
+    '/pay',
+    '',
+    `<button onclick="location = new URLSearchParams(location.search).get('back')">pay</button>`,
+  );
+  site.put('/cart', edge.tag(), 'cart');
+  site.put('/paid', edge.tag(), 'paid');
+  const { context, page } = await visitor(browser);
+  await page.goto(`${site.url}/cart`);
+  await edge.until('a keyframe', hasKeyframe);
+  await call(page, 'identify', 'u-1');
+  const session = await sessionOf(page);
+  const back = String(await call(page, 'link', '/paid?order=17'));
+  await page.goto(`${bank.url}/pay?back=${encodeURIComponent(back)}`);
+  await page.click('button');
+  await page.waitForFunction('window.hindsight && window.hindsight.session_id');
+  expect([await sessionOf(page), page.url()]).toEqual([session, `${site.url}/paid?order=17`]);
+  // Who it was is still known: another one begins another visit.
+  await call(page, 'identify', 'u-2');
+  expect(await sessionOf(page)).not.toBe(session);
+  await context.close();
+  await bank.stop();
+});
+
+it('takes a keyframe again when enough has changed, and none of a page at rest', async () => {
+  const { edge, site, browser } = here;
+  edge.recording = { keyframe_every_ms: 60_000 };
+  site.put('/', edge.tag(), '<ul id="l"></ul>');
+  const { context, page } = await visitor(browser);
+  await page.clock.install();
+  await page.goto(`${site.url}/`);
+  await page.clock.runFor(1_000);
+  await edge.until('a keyframe', hasKeyframe);
+  const keyframes = (): number => edge.events().filter(({ type }) => type === 2).length;
+  await page.clock.runFor(10 * MINUTE);
+  await call(page, 'track', 'rested');
+  await page.clock.runFor(2_000);
+  await edge.until('the fact', () => edge.facts('track').length === 1);
+  expect(keyframes()).toBe(1);
+  await page.evaluate(
+    `for (let i = 0; i < 200; i++) l.append(Object.assign(document.createElement('li'), { textContent: 'row ' + i }))`,
+  );
+  await page.clock.runFor(MINUTE + 20_000);
+  await edge.until('a second keyframe', () => keyframes() === 2);
+  await context.close();
+});
+
+it('ends a session after 12 hours with somebody in it all the time', async () => {
+  const { edge, site, browser } = here;
+  site.put('/', edge.tag(), '<button>x</button>');
+  const { context, page } = await visitor(browser);
+  await page.clock.install();
+  await page.goto(`${site.url}/`);
+  await page.clock.runFor(1_000);
+  await edge.until('a keyframe', hasKeyframe);
+  const first = await sessionOf(page);
+  for (let half = 0; half < 29; half++) {
+    await page.clock.fastForward(25 * MINUTE);
+    await page.click('button');
+  }
+  await page.clock.runFor(2_000);
+  const second = await sessionOf(page);
+  expect(second).not.toBe(first);
+  await edge.until('its keyframe', () =>
+    [...edge.taken.values()].some(
+      (sent) => sent.session === second && sent.events.some(({ type }) => type === 2),
+    ),
+  );
   await context.close();
 });

@@ -155,6 +155,38 @@ const cases = (secret: string): Case[] => [
     ),
   },
   { what: 'an object in the console', body: 'x', act: set(`console.log({ card: '${secret}' })`) },
+  {
+    what: 'an address in the console',
+    body: 'x',
+    act: set(`console.error('GET /pay?card=${secret} failed')`),
+  },
+  {
+    what: 'an address in an error',
+    body: 'x',
+    act: set(`setTimeout(() => { throw new Error('GET https://a.example/?card=${secret}') })`),
+  },
+  {
+    what: 'an address that the page names',
+    body: 'x',
+    act: (page) => call(page, 'page', { url: `/step?card=${secret}`, title: 'Step' }),
+  },
+  {
+    what: 'typed in a frame within a frame',
+    body: '<iframe id="f" srcdoc="<iframe id=g srcdoc=\'<input id=i>\'></iframe>"></iframe>',
+    act: (page) => page.frameLocator('#f').frameLocator('#g').locator('#i').pressSequentially(secret),
+  },
+  {
+    what: 'typed in a shadow root within a shadow root',
+    body: `<div id="h"></div><script>
+      const inner = h.attachShadow({mode:"open"}).appendChild(document.createElement('div'));
+      inner.attachShadow({mode:"open"}).innerHTML = "<input id=i>";</script>`,
+    act: type('#i', secret),
+  },
+  {
+    what: 'a list of suggestions',
+    body: `<input list="l"><datalist id="l"><option value="${secret}"></datalist>`,
+  },
+  { what: 'a description', body: `<input aria-description="${secret}" aria-valuetext="${secret}">` },
   { what: 'a card number in the console', body: 'x', act: set(`console.error('card 4111 1111 1111 1111')`) },
   { what: 'an inline handler', body: `<b onclick="pay('${secret}')">x</b>` },
   { what: 'a script', body: `<script>window.data = '${secret}'</script>` },
@@ -190,7 +222,7 @@ it('lets none of the corpus out', async () => {
   const unseen = CASES.filter((_, index) => !hasPicture(index)).map(({ what }) => what);
   expect({ leaked, unseen }).toEqual({ leaked: [], unseen: [] });
   expect(sent).not.toContain('4111 1111');
-  expect(errors.filter((error) => !/404|4111/.test(error))).toEqual([]);
+  expect(errors.filter((error) => !/404|4111|GET/.test(error))).toEqual([]);
 }, 180_000);
 
 it('shows what a page lets through, and labels of buttons', async () => {

@@ -58,3 +58,23 @@ it('sends what was recorded last when the page is left at once, and says that it
   expect([...edge.taken.values()].some(({ final }) => final)).toBe(true);
   await context.close();
 });
+
+it('tells how the page felt when it is left, and the texts of shadow roots with the rest', async () => {
+  site.put(
+    '/',
+    edge.tag(),
+    `<div id="h"></div><button id="b">x</button>
+    <script>h.attachShadow({ mode: 'open' }).innerHTML = '<b>inside</b>'; b.onclick = () => h.shadowRoot.firstChild.append(' and added')</script>`,
+  );
+  const { context, page } = await visitor(browser);
+  await page.goto(`${site.url}/`);
+  await edge.until('a keyframe', () => edge.events().some(({ type }) => type === 2));
+  await page.click('#b');
+  await page.waitForTimeout(100);
+  await page.close({ runBeforeUnload: true });
+  await edge.until('the vitals', () => edge.facts('vital').length > 0);
+  const names = edge.facts('vital').map(({ name }) => name);
+  for (const name of ['TTFB', 'FCP', 'LCP']) expect(names).toContain(name);
+  for (const text of ['inside', ' and added']) expect(edge.everything()).toContain(text);
+  await context.close();
+});

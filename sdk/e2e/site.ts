@@ -1,5 +1,12 @@
 /** A site to be recorded: pages that a test writes, served by path; and a browser that visits them. */
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  createServer,
+  request as ask,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 
@@ -12,10 +19,15 @@ export class Site {
   readonly pages = new Map<string, SitePage>();
   readonly asked: { path: string; headers: IncomingHttpHeaders }[] = [];
   private readonly server: Server;
+  private proxied: Proxied | undefined;
 
   private constructor() {
     this.server = createServer((request, response) => {
       const { pathname } = new URL(request.url ?? '/', this.url);
+      if (this.proxied && pathname.startsWith(this.proxied.path)) {
+        forward(request, response, this.proxied);
+        return;
+      }
       this.asked.push({ path: request.url ?? '', headers: request.headers });
       const page = this.pages.get(pathname);
       response.writeHead(page ? 200 : 404, { 'content-type': 'text/html; charset=utf-8', ...page?.headers });
@@ -38,10 +50,30 @@ export class Site {
     this.pages.set(path, { html, ...(headers && { headers }) });
   }
 
+  /** Forwards what lies under a path to another server, as a site's own proxy would. */
+  forward(path: string, to: string): void {
+    this.proxied = { path, to };
+  }
+
   async stop(): Promise<void> {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }
+}
+
+interface Proxied {
+  path: string;
+  to: string;
+}
+
+function forward(from: IncomingMessage, back: ServerResponse, { path, to }: Proxied): void {
+  const rest = (from.url ?? '/').slice(path.length);
+  const there = ask(`${to}/${rest}`, { method: from.method, headers: from.headers }, (answer) => {
+    back.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(back);
+  });
+  there.on('error', () => back.destroy());
+  from.pipe(there);
 }
 
 const FLAGS = [
@@ -53,10 +85,11 @@ const FLAGS = [
 ];
 
 /** `CHROMIUM` names another browser binary. */
-export const browse = (args: string[] = []): Promise<Browser> =>
+export const browse = (args: string[] = [], ignoreDefaultArgs: string[] = []): Promise<Browser> =>
   chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
     args: [...FLAGS, ...args],
+    ignoreDefaultArgs,
   });
 
 export interface Visitor {

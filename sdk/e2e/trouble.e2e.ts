@@ -154,23 +154,6 @@ it('records a frame of its own origin as part of the page around it', async () =
   await context.close();
 });
 
-it('goes on after the back/forward cache, from a new keyframe', async () => {
-  const { edge, site, browser } = here;
-  site.put('/', edge.tag(), '<p>one</p>');
-  site.put('/two', '', '<p>two</p>');
-  const { context, page } = await visitor(browser);
-  await page.goto(`${site.url}/`);
-  await edge.until('a keyframe', hasKeyframe);
-  // Playwright turns the cache off; the events are what it sends.
-  await page.evaluate(
-    `dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })); dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`,
-  );
-  await edge.until('a second keyframe', () => edge.events().filter(({ type }) => type === 2).length === 2);
-  expect([...edge.taken.values()].some(({ final }) => final)).toBe(false);
-  expect(new Set([...edge.taken.values()].map(({ tab }) => tab)).size).toBe(1);
-  await context.close();
-});
-
 it('adds the trace to requests of its own origin, and to no other', async () => {
   const { edge, site, browser } = here;
   site.put('/', edge.tag(), 'x');
@@ -210,43 +193,5 @@ it('adds the trace to requests of its own origin, and to no other', async () => 
   const one = edge.facts('network').find(({ url }) => String(url).endsWith('/api/one'));
   expect(headers('/api/one')['traceparent']).toContain(one?.['trace_id']);
   expect(one).toMatchObject({ method: 'POST', status: 404 });
-  await context.close();
-});
-
-it('pauses a mutation storm, says so, and leaves the page alive', async () => {
-  const { edge, site, browser } = here;
-  site.put('/', edge.tag(), '<div id="d"></div>');
-  const { context, page, errors } = await visitor(browser);
-  await page.goto(`${site.url}/`);
-  await edge.until('a keyframe', hasKeyframe);
-  await page.evaluate(async () => {
-    for (let round = 0; round < 40; round++) {
-      const div = document.createElement('div');
-      div.textContent = 'x'.repeat(1_000_000);
-      document.body.append(div);
-      await new Promise((done) => setTimeout(done));
-    }
-  });
-  await edge.until('the gap', () => edge.facts('gap').some(({ reason }) => reason === 'overload'));
-  expect(await page.evaluate('window.hindsight.status().why')).toContain('overload');
-  expect(errors).toEqual([]);
-  await context.close();
-});
-
-it('does not begin on a document of a million nodes', async () => {
-  const { edge, site, browser } = here;
-  site.put(
-    '/',
-    edge.tag(),
-    `<script>const f = document.createDocumentFragment(); for (let i = 0; i < 300000; i++) f.append(document.createElement('i')); document.body.append(f)</script>`,
-  );
-  const { context, page } = await visitor(browser);
-  await page.goto(`${site.url}/`);
-  await page.waitForFunction(
-    'window.hindsight.status && /too_many_nodes/.test(window.hindsight.status().why)',
-  );
-  await call(page, 'track', 'still told');
-  await edge.until('the track', () => edge.facts('track').length > 0);
-  expect(hasKeyframe(edge)).toBe(false);
   await context.close();
 });

@@ -13,7 +13,17 @@ declare const __RECORDER_INTEGRITY__: string;
 declare const __PLAIN_PATH__: string;
 declare const __PLAIN_INTEGRITY__: string;
 
+declare const __OBFUSCATED_PATH__: string;
+declare const __OBFUSCATED_INTEGRITY__: string;
+
 type Page = Window & { hindsight?: unknown };
+
+/** Recorders by `data-build`: the small one where none is named. */
+const BUILDS: Partial<Record<string, [string, string]>> = {
+  plain: [__PLAIN_PATH__, __PLAIN_INTEGRITY__],
+  obfuscated: [__OBFUSCATED_PATH__, __OBFUSCATED_INTEGRITY__],
+};
+const SMALL: [string, string] = [__RECORDER_PATH__, __RECORDER_INTEGRITY__];
 
 const NAMES = ['start', 'stop', 'identify', 'reference', 'track', 'page', 'confirm', 'end'] as const;
 const CONSENT = 'hindsight.consent';
@@ -38,7 +48,7 @@ function load(tag: HTMLScriptElement): void {
   const address = new URL(tag.src);
   const asked = address.searchParams;
   const base = new URL('./', address).href;
-  const plain = tag.dataset['build'] === 'plain';
+  const [path, integrity] = BUILDS[tag.dataset['build'] ?? ''] ?? SMALL;
   const required = tag.dataset['consent'] === 'required';
   const options: StartOptions = { server: base, consent: required ? 'required' : 'not_required' };
   const [key, source, release] = [asked.get('id'), asked.get('source'), tag.dataset['release']];
@@ -51,8 +61,8 @@ function load(tag: HTMLScriptElement): void {
     if (fetched) return;
     fetched = true;
     const script = document.createElement('script');
-    script.src = base + (plain ? __PLAIN_PATH__ : __RECORDER_PATH__);
-    script.integrity = plain ? __PLAIN_INTEGRITY__ : __RECORDER_INTEGRITY__;
+    script.src = base + path;
+    script.integrity = integrity;
     script.crossOrigin = 'anonymous';
     script.async = true;
     script.referrerPolicy = 'strict-origin';
@@ -85,3 +95,4 @@ const known = (window as Page).hindsight;
 const outer = around();
 if (outer) (window as Page).hindsight = outer;
 else if (tag?.src && (!known || Array.isArray(known))) load(tag);
+else if (known) (known as { tags?: number }).tags = ((known as { tags?: number }).tags ?? 1) + 1;

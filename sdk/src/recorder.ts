@@ -11,8 +11,9 @@ import { shared } from './session/storage';
 import { Clock } from './transport/clock';
 import { getJson } from './transport/http';
 import { backoffMs } from './transport/answer';
+import type { Door } from './transport/delivery';
 import type { Parts } from './parts';
-import { Visit, type Door, type Status } from './visit';
+import { Visit, type Status } from './visit';
 
 const MOST_CALLS = 1_000;
 /** Settings of an earlier page are good for this long without asking first. */
@@ -29,6 +30,8 @@ interface Remembered {
 }
 
 export class Recorder implements Hindsight {
+  /** How many script tags asked for a recorder: the first counts. */
+  tags = 1;
   private options: StartOptions = {};
   private visit: Visit | undefined;
   private waiting: ((visit: Visit) => void)[] = [];
@@ -42,8 +45,8 @@ export class Recorder implements Hindsight {
   }
 
   /** For the overlay. */
-  status(): Partial<Status> & { state: string; why: string } {
-    return this.visit?.status() ?? { state: 'off', why: this.off };
+  status(): Partial<Status> & { state: string; why: string; tags: number } {
+    return { ...(this.visit?.status() ?? { state: 'off', why: this.off }), tags: this.tags };
   }
 
   start(options: StartOptions = {}): void {
@@ -83,18 +86,19 @@ export class Recorder implements Hindsight {
   }
 
   identify(user: User | string): void {
-    const { user_id, user_name } = typeof user === 'string' ? { user_id: user, user_name: undefined } : user;
     this.call((visit) => {
-      visit.identify(String(user_id), user_name);
+      const { user_id, user_name } =
+        typeof user === 'string' ? { user_id: user, user_name: undefined } : user;
+      if ((user_id as string | undefined) !== undefined) visit.identify(String(user_id), user_name);
     });
   }
 
   reference(type: string, id: string | number): void {
-    this.say('reference', { type, id: String(id) });
+    this.say('reference', () => ({ type, id: String(id) }));
   }
 
   track(name: string, properties: Record<string, unknown> = {}): void {
-    this.say('track', { name, properties });
+    this.say('track', () => ({ name, properties }));
   }
 
   page(info: PageInfo = {}): void {
@@ -109,7 +113,7 @@ export class Recorder implements Hindsight {
       // Only in secure contexts: elsewhere nobody could trust it.
       void crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)).then((digest) => {
         const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-        this.say('confirm', { item, text_sha256: hex }, at);
+        this.say('confirm', () => ({ item, text_sha256: hex }), at);
       });
     });
   }
@@ -141,10 +145,10 @@ export class Recorder implements Hindsight {
     return session ? withLink(url, location.href, session, Date.now()) : url;
   }
 
-  private say(name: string, payload: Record<string, unknown>, at = Date.now()): void {
+  private say(name: string, payload: () => Record<string, unknown>, at = Date.now()): void {
     this.call((visit) => {
       visit.active(true);
-      visit.say(name, payload, at);
+      visit.say(name, payload(), at);
     });
   }
 
@@ -192,7 +196,7 @@ export class Recorder implements Hindsight {
     }
     this.visit = new Visit(door, this.options, config, new Clock(Date.now, offsetMs), this.parts);
     this.visit.start(linked);
-    for (const made of this.waiting.splice(0)) made(this.visit);
+    for (const made of this.waiting.splice(0)) this.call(made);
   }
 }
 

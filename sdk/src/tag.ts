@@ -12,6 +12,8 @@ export interface Stub {
   q: [string, ...unknown[]][];
   /** What the script tag says. */
   o: StartOptions;
+  /** How many tags there are, where there is more than one. */
+  tags?: number;
 }
 
 /** A part hands its export over here. */
@@ -47,6 +49,7 @@ const stub = page.hindsight;
 if (stub?.q && stub.o) {
   const recorder = new Recorder(parts);
   (page as { hindsight: unknown }).hindsight = recorder;
+  recorder.tags = stub.tags ?? 1;
   recorder.start(stub.o);
   for (const [name, ...args] of stub.q) {
     const method = recorder[name as 'track'] as ((...args: unknown[]) => void) | undefined;

@@ -24,10 +24,10 @@ import { isRecorded } from './session/pages';
 import { isOtherUser, overBy, readSession, type Session } from './session/session';
 import { shared, windowOwn } from './session/storage';
 import { Clock } from './transport/clock';
+import { Delivery, type DeliveryStatus, type Door, type Ways } from './transport/delivery';
 import { KEEPALIVE_BYTES, post } from './transport/http';
 import { randomHex, sessionId, shareOf, tabId } from './transport/identity';
 import { IndexedDbStore } from './transport/indexedDb';
-import { Outbox, type Packet } from './transport/outbox';
 import { Packer } from './transport/pack';
 import type { Parts } from './parts';
 import { startFact } from './visitFacts';
@@ -36,19 +36,10 @@ import { startFact } from './visitFacts';
 const BATCH_CHARS = 128_000;
 const URGENT_MS = 1_000;
 const OUTBOX_BYTES = 5_000_000;
-/** This many failures in a row, and only the picture and business facts are recorded until the server answers. */
-const FAILURES = 3;
 const LOOK_MS = 15_000;
-const MOST_SESSIONS = 3;
 const ACTIVE_MS = 1_000;
 
-export interface Door {
-  /** With a trailing slash. */
-  base: string;
-  key: string;
-}
-
-export interface Status {
+export interface Status extends DeliveryStatus {
   state: 'recording' | 'held' | 'off';
   /** Why nothing, or less than everything, is recorded. */
   why: string;
@@ -56,35 +47,26 @@ export interface Status {
   tab: string;
   level: Level;
   batches: number;
-  waiting: number;
-  waitingBytes: number;
-  kept: number;
-  lost: Record<string, number>;
-  storage: string;
-  lastAnswer: string;
+  /** How far the server's clock is ahead of this one. */
+  aheadMs: number;
 }
 
 export class Visit {
   readonly tab: string;
   session: Session | undefined;
-  private readonly store: IndexedDbStore;
   private readonly levels: Levels;
   private readonly scrubber: Scrubber;
   private readonly picture: Picture;
   private readonly packer: Packer;
   private readonly stream: Stream;
   private readonly throttle: Throttle;
-  private readonly outbox: Outbox;
+  private readonly delivery: Delivery;
   private readonly keyframes: Keyframes;
   private readonly budget = new Budget(Date.now());
   private stops: Stop[] = [];
   private off = 'not started';
   private activeAt = 0;
-  private kept = 0;
-  private readonly lost: Record<string, number> = {};
-  private lastAnswer = '';
   private metaAt = 0;
-  private refusedSessions = 0;
   private worthTimer: ReturnType<typeof setTimeout> | undefined;
   private tellVitals: () => void = () => undefined;
 
@@ -100,13 +82,23 @@ export class Visit {
     const window = typeof owned === 'string' && /^\w{8}$/.test(owned) ? owned : randomHex(4);
     windowOwn.write('hindsight.window', window);
     this.tab = tabId(window);
-    this.store = new IndexedDbStore(`${door.base} ${door.key}`, Date.now, () => {
-      this.count('storage_full', 1);
-    });
     const allowed = nameMatcher(config.urlParameters);
     this.scrubber = new Scrubber({ ...config, allowed }, nodeOf);
     this.levels = new Levels(() => {
       this.apply();
+    });
+    this.delivery = new Delivery(door, ways(door), clock, this.levels, {
+      session: () => (this.off ? undefined : this.session?.id),
+      anew: () => {
+        this.begin(undefined);
+      },
+      stop: (reason) => {
+        this.stop(reason);
+      },
+      gap: (payload) => {
+        this.say('gap', payload);
+      },
+      prepare: () => void this.packer.prepare(),
     });
     this.keyframes = new Keyframes(config.keyframeEveryMs);
     this.stream = new Stream({
@@ -123,7 +115,7 @@ export class Visit {
       level: () => this.levels.now,
       now: Date.now,
       packed: (packet) => {
-        this.outbox.push(packet);
+        this.delivery.outbox.push(packet);
       },
       tooLarge: () => {
         this.levels.say('keyframe_too_large', 0);
@@ -144,8 +136,10 @@ export class Visit {
       (reason) => {
         this.levels.say(reason, 0);
       },
+      () => {
+        this.pause(this.budget.overdraw());
+      },
     );
-    this.outbox = this.makeOutbox();
   }
 
   /** Begins to record. */
@@ -154,10 +148,11 @@ export class Visit {
     this.levels.say('project', this.config.level);
     const stored = readSession(shared.read('hindsight.session'));
     const over = overBy(stored, Date.now(), this.limits());
-    const from = linked ? { id: linked, startedAt: Date.now(), lastAt: Date.now() } : stored;
-    this.begin(!linked && over ? undefined : from);
+    // Of a visit that comes back to its own origin more is known than its link says.
+    const from = over || (linked && linked !== stored?.id) ? undefined : stored;
+    this.begin(from ?? (linked ? { id: linked, startedAt: Date.now(), lastAt: Date.now() } : undefined));
     if (!this.off) this.watch();
-    void this.sweep();
+    void alone(() => this.delivery.sweep(this.tab));
   }
 
   /** Ends recording; what was recorded is still sent. */
@@ -165,7 +160,7 @@ export class Visit {
     if (this.off) return;
     this.throttle.flush();
     this.stream.leave(false);
-    this.outbox.leave();
+    this.delivery.outbox.leave();
     this.off = why;
     this.quiet();
   }
@@ -175,8 +170,7 @@ export class Visit {
     this.off = why;
     this.quiet();
     this.stream.forget();
-    this.outbox.close();
-    this.store.clear();
+    this.delivery.forget();
     shared.remove('hindsight.session');
     shared.remove('hindsight.device');
     this.session = undefined;
@@ -223,12 +217,8 @@ export class Visit {
       tab: this.tab,
       level: this.levels.now,
       batches: this.stream.next,
-      waiting: this.outbox.pending,
-      waitingBytes: this.outbox.bytes,
-      kept: this.kept,
-      lost: this.lost,
-      storage: this.store.state,
-      lastAnswer: this.lastAnswer,
+      ...this.delivery.status(),
+      aheadMs: this.clock.offsetMs,
     };
   }
 
@@ -267,7 +257,7 @@ export class Visit {
     }
     const waits = !this.session.worth;
     this.stream.begin(this.session.id, waits && config.onlyErrors);
-    this.outbox.hold(waits && !config.onlyErrors && config.minimumMs > 0);
+    this.delivery.outbox.hold(waits && !config.onlyErrors && config.minimumMs > 0);
     clearTimeout(this.worthTimer);
     if (waits && !config.onlyErrors) {
       this.worthTimer = setTimeout(
@@ -290,7 +280,7 @@ export class Visit {
     this.session.worth = true;
     this.save();
     this.stream.want();
-    this.outbox.hold(false);
+    this.delivery.outbox.hold(false);
   }
 
   private apply(): void {
@@ -319,8 +309,13 @@ export class Visit {
     if (event.type === 2) this.keyframes.taken(now, chars, performance.now() - this.metaAt);
     else this.keyframes.passed(chars);
     const pauseMs = this.budget.spend(chars, now);
-    if (!pauseMs) return;
-    this.count('overload', 1);
+    if (pauseMs) this.pause(pauseMs);
+  }
+
+  /** No picture for a while: it begins again with a keyframe. */
+  private pause(pauseMs: number): void {
+    const now = Date.now();
+    this.delivery.count('overload', 1);
     this.levels.say('overload', 0);
     this.say('gap', { reason: 'overload', from_ms: now, to_ms: now + pauseMs, events: 0 });
     setTimeout(() => {
@@ -372,7 +367,7 @@ export class Visit {
         if ((event as PageTransitionEvent).persisted) this.back();
       }),
       listen(window, ['online'], () => {
-        this.outbox.hurry();
+        this.delivery.outbox.hurry();
       }),
       () => {
         clearInterval(looking);
@@ -385,7 +380,7 @@ export class Visit {
     const before = this.session?.id;
     this.active(true);
     if (this.session?.id === before) this.picture.keyframe();
-    this.outbox.hurry();
+    this.delivery.outbox.hurry();
   }
 
   private look(): void {
@@ -407,7 +402,7 @@ export class Visit {
     this.tellVitals();
     this.throttle.flush();
     this.stream.leave(final);
-    this.outbox.leave();
+    this.delivery.outbox.leave();
   }
 
   private quiet(): void {
@@ -429,78 +424,22 @@ export class Visit {
   private save(): void {
     shared.write('hindsight.session', this.session);
   }
+}
 
-  private count(reason: string, events: number): void {
-    this.lost[reason] = (this.lost[reason] ?? 0) + events;
-  }
+const ways = ({ base, key }: Door): Ways<Uint8Array<ArrayBuffer>> => ({
+  bytes: OUTBOX_BYTES,
+  lastBytes: KEEPALIVE_BYTES,
+  post: (address, { body }, leaving) => post(address, body, leaving),
+  store: (dropped) => new IndexedDbStore(`${base} ${key}`, Date.now, dropped),
+});
 
-  private async sweep(): Promise<void> {
-    const send = async (): Promise<void> => {
-      const left = await this.store.leftovers();
-      const own = this.session?.id;
-      const wanted = left.filter(({ tab, held, session }) => tab !== this.tab && (!held || session === own));
-      for (const packet of left) if (packet.held && packet.session !== own) this.store.remove(packet);
-      this.outbox.adopt(wanted);
-    };
-    // One tab at a time: several would send the same (which does no harm, but costs the visitor).
+/** In one tab at a time: several would send the same (which does no harm, but costs the visitor). */
+async function alone(run: () => Promise<void>): Promise<void> {
+  try {
     const locks = (navigator as Partial<Navigator>).locks;
-    if (locks)
-      await locks.request('hindsight-sweep', { ifAvailable: true }, (lock) => (lock ? send() : undefined));
-    else await send();
-  }
-
-  private makeOutbox(): Outbox {
-    const { base, key } = this.door;
-    return new Outbox({
-      bytes: OUTBOX_BYTES,
-      lastBytes: KEEPALIVE_BYTES,
-      post: ({ session, tab, seq, body, encoding, final }, leaving) => {
-        const query = `key=${encodeURIComponent(key)}&encoding=${encoding}&sent_at=${String(Date.now())}${final ? '&final=1' : ''}`;
-        return post(`${base}v1/recordings/${session}/${tab}/${String(seq)}?${query}`, body, leaving);
-      },
-      store: this.store,
-      now: Date.now,
-      chance: Math.random,
-      later: (task, ms) => {
-        const timer = setTimeout(task, ms);
-        return () => {
-          clearTimeout(timer);
-        };
-      },
-      kept: (packet, verdict, sentAt) => {
-        this.kept += packet.events;
-        void this.packer.prepare();
-        this.lastAnswer = 'kept';
-        if (verdict.nowMs !== undefined) this.clock.heard(verdict.nowMs, sentAt);
-        if (verdict.level !== undefined) this.levels.say('server', verdict.level);
-      },
-      lost: (packet, reason) => {
-        this.gap(packet, reason);
-      },
-      session: (verdict, packet) => {
-        this.lastAnswer = verdict.reason;
-        this.count(verdict.reason, packet.events);
-        if (verdict.nowMs !== undefined) this.clock.heard(verdict.nowMs, Date.now());
-        if (packet.session !== this.session?.id || this.off) return;
-        // A server that takes no session at all must not be asked for ever.
-        if (this.refusedSessions++ < MOST_SESSIONS) this.begin(undefined);
-        else this.stop(verdict.reason);
-      },
-      stop: (reason) => {
-        this.lastAnswer = reason;
-        this.stop(reason);
-      },
-      failing: (attempts) => {
-        if (attempts) this.lastAnswer = `no answer, ${String(attempts)} times`;
-        this.levels.say('server away', attempts >= FAILURES ? 1 : 4);
-      },
-    });
-  }
-
-  private gap(packet: Packet, reason: string): void {
-    this.lastAnswer = reason;
-    this.count(reason, packet.events);
-    const { fromMs, toMs, events, session } = packet;
-    if (session === this.session?.id) this.say('gap', { reason, from_ms: fromMs, to_ms: toMs, events });
+    if (locks) await locks.request('hindsight-sweep', { ifAvailable: true }, (lock) => lock && run());
+    else await run();
+  } catch {
+    // Refused where storage is, too: there is nothing to send either.
   }
 }

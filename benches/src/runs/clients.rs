@@ -37,7 +37,7 @@ const AIMS: &[(&str, u32, &str)] = &[
 ];
 
 /// Writes the report.
-pub fn run(figures: &Path, out: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(figures: &Path, out: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(figures).with_context(|| figures.display().to_string())?;
     let lines: Vec<Line> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let mut report = Report::new();

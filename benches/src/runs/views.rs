@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hindsight_benches::bounds;
+use hindsight_benches::client::Client;
 use hindsight_benches::corpus::Corpus;
 use hindsight_benches::load::{Load, Sent, Until, Watched, send};
 use hindsight_benches::probe;
@@ -21,8 +22,8 @@ use crate::Views;
 
 /// Views that are further behind than this at the end of the load have failed.
 const DRAIN_WITHIN: Duration = Duration::from_secs(180);
-/// Batches watched a second at the pace, about.
-const WATCHED_PER_S: f64 = 2.0;
+/// Batches watched a second at the pace, about: 300 of a minute, so that a p99 is more than the worst one.
+const WATCHED_PER_S: f64 = 5.0;
 
 pub(crate) fn run(views: &Views) -> anyhow::Result<()> {
     let mut report = Report::new();
@@ -108,7 +109,7 @@ fn paced(views: &Views, corpus: &Corpus, report: &mut Report) -> anyhow::Result<
     let (table, table_told) = channel();
     let (player, player_told) = channel();
     let (watched, told) = channel::<Watched>();
-    let (cost, queryable, playable) = thread::scope(|scope| {
+    let (cost, stages, queryable, playable) = thread::scope(|scope| {
         let (address, token) = (server.address, server.admin_token.as_str());
         scope.spawn(move || {
             for batch in told {
@@ -121,13 +122,26 @@ fn paced(views: &Views, corpus: &Corpus, report: &mut Report) -> anyhow::Result<
         let playable = scope.spawn(move || probe::playable(address, token, &player_told));
         let cost = under_load(&server, corpus, load, &watched);
         drop(watched);
+        let stages = probe::stages(&mut Client::new(address, token));
         let joined = (
             queryable.join().expect("the prober doesn't panic"),
             playable.join().expect("the prober doesn't panic"),
         );
-        anyhow::Ok((cost?, joined.0?, joined.1?))
+        anyhow::Ok((cost?, stages?, joined.0?, joined.1?))
     })?;
     tell(report, views.paced.pace, &cost);
+    for (materializer, stage, p50, p99) in stages {
+        report.row(
+            format!("paced: {materializer}, {stage} of a range, p50 of a minute"),
+            p50,
+            "ms",
+        );
+        report.row(
+            format!("paced: {materializer}, {stage} of a range, p99 of a minute"),
+            p99,
+            "ms",
+        );
+    }
     for (name, times) in [("queryable by SQL", queryable), ("playable", playable)] {
         let spread = Spread::of_times(&times);
         report.row(

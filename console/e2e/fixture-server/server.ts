@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { extname, join, normalize } from 'node:path';
 import type { AuditEvent } from '../../src/api/types';
 import { auditEvents } from './auditEvents';
+import { Door } from './door';
 import { recordings } from './recordings';
 
 const TYPES: Record<string, string> = {
@@ -22,6 +23,7 @@ const CSP =
 export function fixtureServer(dist: string, corpus: string, token: string): Server {
   const recorded = recordings(corpus);
   const audit = auditEvents(recorded);
+  const door = new Door();
 
   function answer(response: ServerResponse, status: number, body: unknown, type = 'application/json'): void {
     response.writeHead(status, { 'content-type': type });
@@ -127,7 +129,11 @@ export function fixtureServer(dist: string, corpus: string, token: string): Serv
     let body = '';
     for await (const chunk of request) body += String(chunk);
     const parts = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
-    if (url.pathname === '/v1/login') {
+    if (parts[1] === 'recordings') {
+      const refused = door.take(parts[2] ?? '', url.searchParams.get('key'), body);
+      if (refused) problem(response, refused.status, refused.reason);
+      else answer(response, 202, { accepted: 1, level: 'L4', now_ms: Date.now() });
+    } else if (url.pathname === '/v1/login') {
       if ((JSON.parse(body) as { token?: string }).token !== token) {
         problem(response, 401, 'token_unknown');
         return;
@@ -141,7 +147,11 @@ export function fixtureServer(dist: string, corpus: string, token: string): Serv
       answer(response, 204, '');
     } else if (parts[1] === 'me')
       answer(response, 200, { user: 'admin', roles: ['admin'], projects: ['demo'] });
-    else if (parts[1] === 'sessions') {
+    else if (parts[1] === 'keys') answer(response, 200, door.keys());
+    else if (parts[1] === 'sessions' && parts[2]) {
+      if (door.has(parts[2])) answer(response, 200, { session_id: parts[2] });
+      else problem(response, 404, 'not_found');
+    } else if (parts[1] === 'sessions') {
       const state = url.searchParams.get('state');
       const errors = url.searchParams.get('has') === 'error';
       const found = recorded

@@ -4,6 +4,7 @@ import type {
   AuditEvent,
   AuditPage,
   CaseFile,
+  KeyList,
   Manifest,
   Marker,
   Me,
@@ -27,6 +28,8 @@ export async function logout(): Promise<void> {
 export const sessions = (query: Query, signal?: AbortSignal): Promise<Page<SessionFacts>> =>
   json(address('/v1/sessions', query), signal ? { signal } : {});
 
+export const session = (id: string): Promise<SessionFacts> => json(`/v1/sessions/${part(id)}`);
+
 export const manifest = (session: string): Promise<Manifest> => json(`/v1/replays/${part(session)}`);
 
 export async function markers(session: string): Promise<Marker[]> {
@@ -44,6 +47,8 @@ export const auditEvent = (id: string): Promise<AuditEvent> => json(`/v1/audit/$
 
 export const caseFile = (type: string, id: string): Promise<CaseFile> =>
   json(`/v1/references/${part(type)}/${part(id)}`);
+
+export const keys = (): Promise<KeyList> => json('/v1/keys');
 
 export const sql = (statement: string, signal: AbortSignal): Promise<SqlAnswer> =>
   json('/v1/sql', { method: 'POST', body: statement, type: 'text/plain', signal });

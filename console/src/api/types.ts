@@ -161,6 +161,36 @@ export interface SqlAnswer {
   statistics?: { elapsed?: number; rows_read?: number; bytes_read?: number };
 }
 
+export interface AcceptedCall {
+  received_at: string;
+  origin: string;
+  session_id?: string | null;
+}
+
+export interface RefusedCall {
+  received_at: string;
+  origin: string;
+  reason: string;
+  title: string;
+  detail: string;
+}
+
+export interface Key {
+  id: string;
+  kind: 'browser' | 'app' | 'server';
+  project: string;
+  /** None of a server key. */
+  key?: string | null;
+  last_accepted?: AcceptedCall | null;
+  last_refused?: RefusedCall | null;
+}
+
+export interface KeyList extends Page<Key> {
+  /** The last call whose key nobody knows. */
+  unknown_refused?: RefusedCall | null;
+  watched: boolean;
+}
+
 export interface Me {
   user: string;
   roles?: string[];

@@ -2,7 +2,7 @@
 import type { RouteLocationRaw } from 'vue-router';
 import type { Moment } from '../api/types';
 
-const LEAD_MS = 1500;
+const LEAD_MS = 800;
 
 export function momentLink(moment: Moment): RouteLocationRaw {
   return {

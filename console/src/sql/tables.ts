@@ -1,15 +1,15 @@
 /** The tables for people and queries to start from. Names are the contract's; completion in the editor uses them. */
 export const TABLES: Record<string, string[]> = {
   events:
-    'project session_id tab seq index at received_at kind url path title selector text x y level message method status duration_ms name properties user_id device_id source release browser os device country'.split(
+    'project session_id tab seq index at received_at kind url path title selector text x y level message method status duration_ms name properties user_id device_id source release browser os device country id_at'.split(
       ' ',
     ),
   batches:
-    'project session_id tab seq first_at last_at received_at events keyframe raw_bytes bytes clock_offset_ms level log_partition log_offset'.split(
+    'project session_id tab seq first_at last_at received_at events keyframe raw_bytes bytes clock_offset_ms level log_partition log_offset id_at'.split(
       ' ',
     ),
   sessions:
-    'session_id project source release started_at last_at duration_ms active_ms user_id user_name device_id references entry_url pages tabs batches events clicks inputs errors rage_clicks browser os device screen country raw_bytes stored_bytes state clock'.split(
+    'session_id project source release started_at last_at duration_ms active_ms user_id user_name device_id references entry_url pages tabs batches events clicks inputs errors rage_clicks browser os device screen country raw_bytes stored_bytes state clock id_at'.split(
       ' ',
     ),
   segments:

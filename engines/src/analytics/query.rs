@@ -76,6 +76,16 @@ impl From<Millis> for Param {
     }
 }
 
+impl From<&[Millis]> for Param {
+    fn from(times: &[Millis]) -> Self {
+        let quoted = |time: &Millis| format!("'{}'", Param::from(*time).as_str());
+        Self(format!(
+            "[{}]",
+            times.iter().map(quoted).collect::<Vec<_>>().join(",")
+        ))
+    }
+}
+
 impl From<Micros> for Param {
     /// For `DateTime64(6)`.
     fn from(time: Micros) -> Self {
@@ -196,5 +206,9 @@ mod tests {
             r"['it\'s','b\\']"
         );
         assert_eq!(Param::from(Millis(-1)).as_str(), "-1.999");
+        assert_eq!(
+            Param::from(&[Millis(7), Millis(1_500)][..]).as_str(),
+            "['0.007','1.500']"
+        );
     }
 }

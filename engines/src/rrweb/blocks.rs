@@ -1,11 +1,14 @@
 //! Finds JSON's brackets outside of strings, 64 bytes at a time and without branches on the bytes.
 //!
-//! Stage one of simdjson (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019) in portable integer
-//! arithmetic: each class of bytes becomes a 64-bit mask, a prefix XOR over the quotes tells what is inside of
+//! Stage one of simdjson (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019) in portable vectors: each
+//! class of bytes becomes a 64-bit mask, a prefix XOR over the quotes tells what is inside of
 //! strings. Two words of state are carried from block to block, whatever the input.
+
+use wide::u8x16;
 
 /// How many bytes are classified at once.
 pub(super) const BLOCK: usize = 64;
+const LANES: usize = 4;
 
 /// Brackets of one block, outside of strings: bit i stands for byte i.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,14 +31,14 @@ pub(super) struct Carry {
 impl Carry {
     /// Classifies the next block.
     pub(super) fn brackets(&mut self, block: &[u8; BLOCK]) -> Brackets {
-        let words = words(block);
-        let backslashes = equal(&words, b'\\');
-        let quotes = equal(&words, b'"') & !self.escaped_by(backslashes);
+        let lanes = lanes(block);
+        let backslashes = equal(&lanes, b'\\');
+        let quotes = equal(&lanes, b'"') & !self.escaped_by(backslashes);
         let in_string = prefix_xor(quotes) ^ self.in_string;
         self.in_string = if in_string >> 63 == 1 { u64::MAX } else { 0 };
 
         // '{' and '[', '}' and ']' differ in bit 0x20 only.
-        let folded = words.map(|word| word | repeat(0x20));
+        let folded = lanes.map(|lane| lane | u8x16::splat(0x20));
         Brackets {
             opens: equal(&folded, b'{') & !in_string,
             closes: equal(&folded, b'}') & !in_string,
@@ -63,30 +66,20 @@ impl Carry {
     }
 }
 
-fn repeat(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
-}
-
-fn words(block: &[u8; BLOCK]) -> [u64; 8] {
-    let mut words = [0; 8];
-    for (word, bytes) in words.iter_mut().zip(block.chunks_exact(8)) {
-        *word = u64::from_le_bytes(bytes.try_into().expect("chunks of 8"));
+fn lanes(block: &[u8; BLOCK]) -> [u8x16; LANES] {
+    let mut lanes = [u8x16::ZERO; LANES];
+    for (lane, bytes) in lanes.iter_mut().zip(block.chunks_exact(BLOCK / LANES)) {
+        let bytes: [u8; BLOCK / LANES] = bytes.try_into().expect("chunks of a lane");
+        *lane = u8x16::from(bytes);
     }
-    words
+    lanes
 }
 
 /// The mask of the bytes that equal `byte`.
-fn equal(words: &[u64; 8], byte: u8) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    /// Gathers the lowest bit of each byte into the highest byte.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let pattern = repeat(byte);
-    words.iter().enumerate().fold(0, |mask, (index, word)| {
-        let differs = word ^ pattern;
-        // The high bit of each byte is set where the byte differs; exact, without carries between bytes.
-        let nonzero = ((differs & LOW) + LOW) | differs;
-        let equal = (!nonzero & !LOW) >> 7;
-        mask | (equal.wrapping_mul(GATHER) >> 56) << (8 * index)
+fn equal(lanes: &[u8x16; LANES], byte: u8) -> u64 {
+    let wanted = u8x16::splat(byte);
+    lanes.iter().enumerate().fold(0, |mask, (index, lane)| {
+        mask | u64::from(lane.simd_eq(wanted).to_bitmask()) << (BLOCK / LANES * index)
     })
 }
 

@@ -42,7 +42,7 @@ pub fn inflate(codec: Codec, body: &[u8], limit: usize) -> Result<Cow<'_, [u8]>,
             gunzip(body, &mut inflated, limit, |_| Ok::<_, Infallible>(())).map_err(|error| match error {
                 GunzipError::TooLarge => InflateError::TooLarge { limit },
                 GunzipError::Truncated => damaged(io::ErrorKind::UnexpectedEof.into()),
-                GunzipError::Damaged(source) => damaged(source.into()),
+                GunzipError::Damaged(damage) => damaged(io::Error::new(io::ErrorKind::InvalidData, damage)),
                 GunzipError::NoRoom(never) => match never {},
             })?;
             Ok(Cow::Owned(inflated))

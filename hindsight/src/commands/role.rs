@@ -11,7 +11,7 @@ use crate::roles::{self, Roles};
 use crate::settings::{Effective, Overrides};
 
 /// Threads for conversions, large bodies and files at most: each keeps buffers of its own, and there are few cores.
-const BLOCKING_THREADS: usize = 16;
+const BLOCKING_THREADS: usize = 8;
 /// A thread without work goes after so long, and gives its buffers back.
 const BLOCKING_IDLE: Duration = Duration::from_secs(2);
 

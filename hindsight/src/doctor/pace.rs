@@ -1,17 +1,19 @@
 //! How long small ranges wait before they are written: it grows with the lanes, so that ClickHouse gets few enough inserts.
 
 use hindsight_processors::analytics::INSERTS_PER_SECOND;
+use hindsight_processors::delivery::{CutLimits, longest_wait};
 
 use super::{Finding, Status};
 
 /// Above this, what was accepted may take longer than 3 s until it can be queried and played.
-const SHORT_MS: u32 = 2_000;
+const SHORT_MS: u128 = 2_000;
 
 /// What so many partitions in one process mean.
 pub(super) fn small_ranges(partitions: u32) -> Finding {
-    let wait_ms = (partitions.saturating_mul(1000) / INSERTS_PER_SECOND).max(1000);
+    let wait = longest_wait(partitions, INSERTS_PER_SECOND, CutLimits::default().age);
+    let wait_ms = wait.as_millis();
     let found = format!(
-        "with log.partitions = {partitions} small ranges wait {}.{} s before they are written",
+        "with log.partitions = {partitions} small ranges wait up to {}.{} s before they are written",
         wait_ms / 1000,
         wait_ms % 1000 / 100
     );
@@ -20,7 +22,7 @@ pub(super) fn small_ranges(partitions: u32) -> Finding {
     }
     Finding::new("small ranges", Status::Warn, found).remedy(format!(
         "fewer partitions at the first start (up to {} keep the 3 s), or accept later views",
-        SHORT_MS * INSERTS_PER_SECOND / 1000
+        SHORT_MS * u128::from(INSERTS_PER_SECOND) / 1000
     ))
 }
 

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
+use hindsight_demo::Shop;
 use hindsight_ingest::{ConnectionBounds, Edge, serve};
 use hindsight_query_api::Reader;
 use serde_json::json;
@@ -30,14 +31,19 @@ pub(super) struct Doors {
 }
 
 impl Doors {
-    /// The edge, the read side, or both on one origin; with neither, the operators' routes alone.
+    /// The edge, the read side, or both on one origin, with the demo shop beside them; with neither, the operators' routes
+    /// alone.
     pub(super) fn new(
         listeners: Listeners,
         edge: Option<Arc<Edge>>,
         reader: Option<Arc<Reader>>,
+        shop: Option<&Shop>,
         operators: Router,
     ) -> anyhow::Result<Self> {
-        let writing = edge.map_or_else(Router::new, hindsight_ingest::routes);
+        let mut writing = edge.map_or_else(Router::new, hindsight_ingest::routes);
+        if let Some(shop) = shop {
+            writing = writing.merge(shop.routes());
+        }
         let clickhouse = reader
             .clone()
             .map_or_else(Router::new, hindsight_query_api::sql::door);
@@ -63,9 +69,13 @@ impl Doors {
         roles: &Roles,
         credentials: Option<&Credentials>,
         folder: Option<&DataFolder>,
+        with_shop: bool,
     ) {
         if let (Some(folder), Some(credentials)) = (folder, credentials) {
             println!("console      {}/", credentials.url);
+            if with_shop {
+                println!("demo shop    {}/demo/", credentials.url);
+            }
             println!("clickhouse   {}", credentials.clickhouse_url);
             println!("credentials  {}", credentials::path(folder.path()).display());
             return;

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use hindsight_demo::Shop;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,7 @@ use self::listen::Listeners;
 use self::system::System;
 use crate::credentials::{self, Credentials};
 use crate::data_folder::DataFolder;
+use crate::demo;
 use crate::engines::{Engines, Parts, Use, Waiting, Wanted};
 use crate::settings::Settings;
 
@@ -113,8 +115,15 @@ pub(crate) async fn run(settings: Settings, roles: Roles) -> anyhow::Result<()> 
     let system = Arc::new(opened);
     let leaving = CancellationToken::new();
     let operators = ops::router(look(system.clone(), leaving.clone()), metrics);
-    let doors = Doors::new(listeners, system.edge(), system.reader(), operators)?;
-    doors.announce(&roles, credentials.as_ref(), folder.as_ref());
+    let shop = shop(&settings, credentials.as_ref(), folder.as_ref(), &listeners)?;
+    let doors = Doors::new(
+        listeners,
+        system.edge(),
+        system.reader(),
+        shop.as_ref(),
+        operators,
+    )?;
+    doors.announce(&roles, credentials.as_ref(), folder.as_ref(), shop.is_some());
     let stop = CancellationToken::new();
     let mut served = tokio::spawn(doors.serve(settings.edge.connection_bounds(), stop.clone()));
     let ended = tokio::select! {
@@ -127,6 +136,9 @@ pub(crate) async fn run(settings: Settings, roles: Roles) -> anyhow::Result<()> 
 
     leaving.cancel();
     let doors_closed = async {
+        if let Some(shop) = &shop {
+            shop.close().await;
+        }
         if let Some(edge) = system.edge() {
             edge.drain().await;
         }
@@ -164,6 +176,21 @@ async fn open(
     let system = System::start(engines, settings, roles, credentials).await?;
     closed.stop().await;
     Ok(system)
+}
+
+/// The demo shop, beside everything else in one process.
+fn shop(
+    settings: &Settings,
+    credentials: Option<&Credentials>,
+    folder: Option<&DataFolder>,
+    listeners: &Listeners,
+) -> anyhow::Result<Option<Shop>> {
+    match (credentials, folder, &listeners.main) {
+        (Some(credentials), Some(folder), Some(main)) => {
+            demo::open(settings, credentials, folder.path(), main.local_addr()?)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The settings with the data folder's one spelling.

@@ -76,6 +76,7 @@ impl System {
                 credentials,
                 &engines,
                 replays,
+                edge.as_ref().map(|edge| edge.activity()),
                 &mut tasks,
             )?),
             _ => None,

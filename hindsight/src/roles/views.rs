@@ -54,8 +54,8 @@ impl View {
     /// What its lanes may hold; together the lanes' part of the process's memory.
     fn bytes(self) -> usize {
         match self {
-            View::Analytics | View::Replay => 24 * MIB,
-            View::Search => 16 * MIB,
+            View::Analytics | View::Replay => 16 * MIB,
+            View::Search => 12 * MIB,
         }
     }
 }

@@ -74,7 +74,7 @@ impl Default for EmbeddedLog {
             retention_bytes: 16 << 30,
             max_bytes: 20 << 30,
             min_free_bytes: 64 << 20,
-            cache_bytes: 32 << 20,
+            cache_bytes: 16 << 20,
         }
     }
 }

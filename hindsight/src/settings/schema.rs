@@ -78,6 +78,19 @@ pub(crate) struct Server {
     pub(crate) start_wait_seconds: u64,
     /// How long a shutdown may wait for requests and lanes in flight.
     pub(crate) drain_seconds: u64,
+    /// The demo shop at `/demo/`.
+    pub(crate) demo: Demo,
+}
+
+/// Whether the demo shop is open.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Demo {
+    /// Where the process is for trying out: it listens to this machine alone, for the project that nobody named.
+    #[default]
+    Auto,
+    On,
+    Off,
 }
 
 impl Default for Server {
@@ -90,6 +103,7 @@ impl Default for Server {
             credentials_file: PathBuf::new(),
             start_wait_seconds: 60,
             drain_seconds: 30,
+            demo: Demo::default(),
         }
     }
 }

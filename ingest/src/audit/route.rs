@@ -124,6 +124,8 @@ pub(crate) async fn post(
     let errors = made.faults.iter().map(|fault| fault.render(language)).collect();
     if !made.records.is_empty() {
         append(&edge, made.records).await?;
+        edge.activity
+            .accepted(&asked.caller.key.id, received.ms(), "", None);
     }
     metrics::counter!("hindsight_edge_events_total", "project" => served.project.id.to_string(), "kind" => "audit")
         .increment(made.ids.len() as u64);

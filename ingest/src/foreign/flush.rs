@@ -1,7 +1,7 @@
 //! One flush of a foreign recorder: its events one a line, checked as any body is, packed for the log.
 //!
 //! The log keeps a flush packed by zstd, not as it came: what came is an envelope of several, often with packed members
-//! inside, which no reader of the log should have to know (`docs/adr/0016`).
+//! inside, which no reader of the log should have to know (`docs/adr/0017`).
 
 use std::cell::RefCell;
 

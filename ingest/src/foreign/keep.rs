@@ -14,7 +14,7 @@ use super::flush::Flush;
 use crate::answer::count_refused;
 use crate::append::{append, encode};
 use crate::authorize::Caller;
-use crate::batch::{Batch, check_session_time, count, stamp};
+use crate::batch::{Batch, check_session_time, count, note_accepted, stamp};
 use crate::edge::Edge;
 use crate::stamp::Received;
 
@@ -40,12 +40,15 @@ pub(super) async fn keep(
     let mut records = Vec::new();
     let mut sizes = Vec::new();
     let mut refused = Vec::new();
+    let mut last_kept = None;
     for each in placed {
         let size = (each.flush.summary.events, each.flush.raw_bytes);
+        let session_id = each.session_id;
         match record(edge, parts, caller, received, each).await {
             Ok(record) => {
                 records.push(record);
                 sizes.push(size);
+                last_kept = Some(session_id);
             }
             Err(refusal) => refused.push(refusal),
         }
@@ -58,6 +61,9 @@ pub(super) async fn keep(
     }
     append(edge, records).await?;
     refused.iter().for_each(|refusal| count_refused(refusal.reason()));
+    if let Some(session_id) = last_kept {
+        note_accepted(edge, parts, caller.key, received, session_id);
+    }
     for (events, raw_bytes) in &sizes {
         count(&caller.key.project, *events, *raw_bytes);
     }

@@ -5,7 +5,7 @@
 //! stamped, appended as any batch).
 //!
 //! **Invariants:** what is kept is rrweb, each event's text as in `rrweb::foreign`; the identity of a flush depends on
-//! the flush alone, so a repeated one meets its twin, however calls were cut (`docs/adr/0016`). **Bound:** all that a
+//! the flush alone, so a repeated one meets its twin, however calls were cut (`docs/adr/0017`). **Bound:** all that a
 //! body is unpacked to counts against `limits.inflated_bytes` and the byte budget ([`workspace`]).
 
 mod flush;

@@ -1,5 +1,5 @@
 //! Tab and number of a flush whose recorder counts nothing: made of its moment, so that a repeated flush meets its
-//! twin and the order of numbers is the order of time (`docs/adr/0016`).
+//! twin and the order of numbers is the order of time (`docs/adr/0017`).
 //!
 //! ```text
 //! number   1 | milliseconds since the session's own time, 26 bits | within the millisecond, 5 bits

@@ -6,6 +6,7 @@
 //! length and the depth limit. The first fault ends the scan and says where it lies.
 
 mod body;
+mod chunk;
 mod cursor;
 mod event;
 mod number;

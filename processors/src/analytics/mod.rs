@@ -11,6 +11,7 @@ mod rows;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use hindsight_engines::analytics::{
     Analytics, ExpectedBlock, ExpectedRow, InsertError, Query, QueryError, SettleError, expected_blocks,
     query_rows, settle,
@@ -151,11 +152,18 @@ impl Materializer for AnalyticsView {
     }
 
     async fn write(&self, _name: &RangeName, batch: &Blocks) -> Result<(), WriteError> {
-        for (done, expected) in batch.blocks.iter().enumerate() {
-            self.engine
-                .insert(&expected.block)
-                .await
-                .map_err(|error| insert_failed(error, done))?;
+        // At once, because each waits for the disk: the tables don't depend on each other.
+        let inserts = batch
+            .blocks
+            .iter()
+            .map(|expected| self.engine.insert(&expected.block));
+        let mut failed = Vec::new();
+        for outcome in join_all(inserts).await {
+            failed.extend(outcome.err());
+        }
+        let done = batch.blocks.len() - failed.iter().filter(|error| is_unwritten(error)).count();
+        if let Some(error) = failed.pop() {
+            return Err(insert_failed(error, done));
         }
         self.erase(batch).await
     }
@@ -219,14 +227,17 @@ pub(crate) async fn holds_rows(
         .map_err(|error| ViewError(error.to_string()))
 }
 
-/// `done` blocks of the range are there already: then nothing may be said to be unwritten.
+/// `done` blocks of the range are there already, or may be: then nothing may be said to be unwritten.
 pub(crate) fn insert_failed(error: InsertError, done: usize) -> WriteError {
-    match error {
-        InsertError::Rejected { .. } | InsertError::Unavailable(_) if done == 0 => {
-            WriteError::Refused(error.to_string())
-        }
-        other => WriteError::Ambiguous(other.to_string()),
+    if done == 0 && is_unwritten(&error) {
+        WriteError::Refused(error.to_string())
+    } else {
+        WriteError::Ambiguous(error.to_string())
     }
+}
+
+fn is_unwritten(error: &InsertError) -> bool {
+    matches!(error, InsertError::Rejected { .. } | InsertError::Unavailable(_))
 }
 
 pub(crate) fn settle_failed(error: SettleError) -> WriteError {

@@ -1,5 +1,6 @@
 //! One byte budget for the process, divided into named shares. A lane holds the records that wait, and after their
-//! conversion what they became until it is written.
+//! conversion what they became until it is written. While records are converted there is more (an inflated body, a
+//! compressor): conversions of all lanes take turns, so that this is bounded by the cores and not by the lanes.
 //!
 //! **Invariant:** the shares together are no more than the whole, so each may be used up without the others
 //! being short. A share is over its bound by what one poll brings at most: then its lanes are paused until
@@ -7,6 +8,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
 
 /// More was given away than there is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,12 +26,16 @@ pub struct OverBudget {
 #[derive(Debug)]
 pub struct ByteBudget {
     left: usize,
+    conversions: Arc<Semaphore>,
 }
 
 impl ByteBudget {
     /// A budget of so many bytes.
     pub fn new(bytes: usize) -> Self {
-        Self { left: bytes }
+        Self {
+            left: bytes,
+            conversions: Arc::new(Semaphore::new(conversions_at_once())),
+        }
     }
 
     /// Gives a part of it away, for good.
@@ -42,6 +49,7 @@ impl ByteBudget {
             name,
             bytes,
             held: Arc::default(),
+            conversions: Arc::clone(&self.conversions),
         })
     }
 }
@@ -52,6 +60,12 @@ pub struct Share {
     name: &'static str,
     bytes: usize,
     held: Arc<AtomicUsize>,
+    conversions: Arc<Semaphore>,
+}
+
+/// More at once would be no faster.
+fn conversions_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Share {
@@ -73,6 +87,11 @@ impl Share {
     /// Says how much is held now.
     pub fn set_held(&self, bytes: usize) {
         self.held.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The turns of all shares to convert records.
+    pub(super) fn conversions(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.conversions)
     }
 
     /// Whether no more may be taken in.

@@ -26,8 +26,8 @@ pub struct CutLimits {
     /// So many records are enough, however young (default 10,000: the age alone decides). A range still takes all
     /// that waits, so a sink that falls behind gets larger ones.
     pub enough: usize,
-    /// Age of the oldest record waiting, by the local clock (default 1 s); longer where
-    /// [`Materializer::ranges_per_second`] asks for it.
+    /// Age of the oldest record waiting, by the local clock (default 1 s); more where lanes take turns
+    /// ([`Materializer::ranges_per_second`]).
     pub age: Duration,
 }
 
@@ -141,7 +141,7 @@ pub trait Materializer: Send + Sync + 'static {
     }
 
     /// How many ranges of one topic a process should write in a second: what makes small inserts costly is their
-    /// number. Lanes with little to do wait so much longer; those with much cut by bytes and records. `None`: no bound.
+    /// number. Lanes with little to do take turns; those with much cut by bytes and records. `None`: no bound.
     fn ranges_per_second(&self) -> Option<u32> {
         None
     }

@@ -20,5 +20,5 @@ pub use materializer::{
     CutLimits, Materializer, Poison, PrepareError, Prepared, Progress, ViewError, WriteError,
 };
 pub use range::RangeName;
-pub use runtime::{DeliveryHandle, DeliverySettings, group, start};
+pub use runtime::{DeliveryHandle, DeliverySettings, group, longest_wait, start};
 pub use status::LaneStatus;

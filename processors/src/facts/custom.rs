@@ -170,7 +170,8 @@ pub(super) fn fact(at_ms: i64, data: &str) -> serde_json::Result<Fact> {
             fact.name = cut(&payload.reason);
             fact.properties = whole_or_empty(raw);
         }
-        Kind::Start => fact.properties = whole_or_empty(raw),
+        // A request's trace is among them: by it an audit event finds its moment.
+        Kind::Start | Kind::Network => fact.properties = whole_or_empty(raw),
         _ => {
             fact.name = cut(&payload.name);
             fact.properties = payload
@@ -222,6 +223,14 @@ mod tests {
             (fact.kind, fact.selector.as_str(), fact.text.as_str()),
             (Kind::ClickTarget, "button.pay", "支付")
         );
+    }
+
+    #[test]
+    fn a_request_keeps_its_trace() {
+        let payload = r#"{"method":"POST","url":"/pay","status":200,"duration_ms":12,"trace_id":"0af7651916cd43dd8448eb211c80319c"}"#;
+        let fact = of("hindsight.network", payload);
+        assert_eq!((fact.method.as_str(), fact.status), ("POST", 200));
+        assert_eq!(fact.properties, payload);
     }
 
     #[test]

@@ -58,11 +58,13 @@ struct Told {
 pub(super) async fn gaps(reader: &Reader, manifest: &Manifest) -> Result<Vec<GapView>, Refusal> {
     let sql = format!(
         "SELECT at, tab, name, properties FROM hindsight.events WHERE project = {{project:String}} \
-         AND session_id = {{session:UUID}} AND kind = 'gap' ORDER BY at, seq, `index` LIMIT {MOST_TOLD}"
+         AND session_id = {{session:UUID}} AND id_at = {{id_at:DateTime64(3, 'UTC')}} AND kind = 'gap' \
+         ORDER BY at, seq, `index` LIMIT {MOST_TOLD}"
     );
     let query = Query::new(sql)
         .param("project", manifest.project.as_str())
-        .param("session", manifest.session_id.uuid());
+        .param("session", manifest.session_id.uuid())
+        .param("id_at", Millis(manifest.session_id.unix_ms()));
     let told: Vec<ToldRow> = query_rows(&*reader.analytics, query).await?;
     let mut gaps: Vec<GapView> = stored(manifest).collect();
     gaps.extend(told.into_iter().map(told_gap));

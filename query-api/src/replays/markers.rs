@@ -135,12 +135,14 @@ pub(crate) async fn markers(
     let sql = format!(
         "SELECT kind, at, tab, seq, `index`, url, title, selector, text, level, message, method, status, name \
          FROM hindsight.events WHERE project = {{project:String}} AND session_id = {{session:UUID}} \
+         AND id_at = {{id_at:DateTime64(3, 'UTC')}} \
          AND (kind != 'network' OR status = 0 OR status >= 400) ORDER BY at, seq, `index` LIMIT {}",
         MOST + 1
     );
     let query = Query::new(sql)
         .param("project", project.as_str())
-        .param("session", id.uuid());
+        .param("session", id.uuid())
+        .param("id_at", Millis(id.unix_ms()));
     let rows: Vec<EventRow> = query_rows(&*reader.analytics, query).await?;
     let audit = reader.search.audit_of_session(&project, id).await?;
     let more = rows.len() > MOST || audit.next.is_some();

@@ -11,6 +11,7 @@ use axum::extract::State;
 use hindsight_engines::analytics::{Query, query_rows};
 use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::reason::Reason;
+use hindsight_schemas::row_binary::Millis;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -47,11 +48,13 @@ pub(crate) async fn find(
     session: SessionId,
 ) -> Result<SessionFacts, Refusal> {
     let sql = format!(
-        "SELECT {} FROM hindsight.sessions WHERE session_id = {{session:UUID}} AND project IN {{projects:Array(String)}}",
+        "SELECT {} FROM hindsight.sessions WHERE session_id = {{session:UUID}} \
+         AND id_at = {{id_at:DateTime64(3, 'UTC')}} AND project IN {{projects:Array(String)}}",
         facts::COLUMNS
     );
     let query = Query::new(sql)
         .param("session", session.uuid())
+        .param("id_at", Millis(session.unix_ms()))
         .param("projects", project_names(projects).as_slice());
     let mut found: Vec<SessionFacts> = query_rows(&*reader.analytics, query).await?;
     match found.len() {

@@ -20,7 +20,11 @@ export class Budget {
   spend(chars: number, now: number): number {
     this.left = Math.min(MOST_CHARS, this.left + Math.max(0, now - this.at) * CHARS_PER_MS) - chars;
     this.at = now;
-    if (this.left >= 0) return 0;
+    return this.left < 0 ? this.overdraw() : 0;
+  }
+
+  /** Spends more than there can be. */
+  overdraw(): number {
     this.left = MOST_CHARS;
     return Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** this.pauses++);
   }

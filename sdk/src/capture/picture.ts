@@ -2,7 +2,8 @@
  * The recorded picture: rrweb, started, stopped and asked for keyframes.
  *
  * An error of rrweb's never reaches the page; after too many the picture stops and says so. A document with more
- * nodes than `MOST_NODES` isn't recorded: one pass over it would hold up the page for seconds.
+ * nodes than `MOST_NODES` isn't recorded: one pass over it would hold up the page for seconds. Nor is what adds more
+ * than `MOST_ADDED` at once: the picture stops before rrweb sees it.
  */
 import { record } from '@rrweb/record';
 import type { Config } from '../config';
@@ -11,6 +12,8 @@ import { EDITABLE } from '../privacy/elements';
 
 export const MOST_NODES = 250_000;
 const MOST_ERRORS = 20;
+/** Nodes added in one turn of the page, above which recording them would hold it up for a second or more. */
+const MOST_ADDED = 50_000;
 
 export interface RrwebEvent {
   type: number;
@@ -24,6 +27,9 @@ export class Picture {
   private unrecord: (() => void) | undefined;
   private on = false;
   private errors = 0;
+  private readonly dam = new MutationObserver((changes) => {
+    if (isFlood(changes)) this.flooded();
+  });
 
   constructor(
     private readonly config: Config,
@@ -31,6 +37,8 @@ export class Picture {
     private readonly emit: (event: RrwebEvent) => void,
     /** Told why there is no picture. */
     private readonly failed: (reason: string) => void,
+    /** Told that the page changes too much at once: the picture is off, and may begin again later. */
+    private readonly flooded: () => void,
   ) {}
 
   get isOn(): boolean {
@@ -45,6 +53,8 @@ export class Picture {
     }
     try {
       this.on = true;
+      // Observers are told in the order in which they began: this one before rrweb's.
+      this.dam.observe(document, { childList: true, subtree: true });
       this.unrecord = record(this.options());
     } catch {
       this.on = false;
@@ -54,6 +64,7 @@ export class Picture {
 
   stop(): void {
     const unrecord = this.unrecord;
+    this.dam.disconnect();
     this.on = false;
     this.unrecord = undefined;
     try {
@@ -99,6 +110,17 @@ export class Picture {
       },
     };
   }
+}
+
+function isFlood(changes: MutationRecord[]): boolean {
+  let nodes = 0;
+  for (const { addedNodes } of changes) {
+    for (const node of Array.from(addedNodes)) {
+      nodes += 1 + ((node as Partial<Element>).getElementsByTagName?.('*').length ?? 0);
+      if (nodes > MOST_ADDED) return true;
+    }
+  }
+  return false;
 }
 
 const SLIM = {

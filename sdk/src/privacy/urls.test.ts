@@ -31,6 +31,9 @@ it('takes cards, phones, mail addresses and tokens out of messages, and keeps th
     ['no user li@a.example', 'no user *'],
     ['Authorization: Bearer abc.def-ghi_jkl', 'Authorization: *'],
     ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig', '*'],
+    ['GET /pay?card=41&b=li+x;c=%20#t=9 failed', 'GET /pay?card=*&b=*;c=*#t=* failed'],
+    ['at f (https://a.example/x.js?token=abc:10:5)', 'at f (https://a.example/x.js?token=*)'],
+    ['is 1 < 2 & a=b?', 'is 1 < 2 & a=b?'],
     ['order O-20261122 failed at line 120', 'order O-20261122 failed at line 120'],
   ];
   for (const [text, clean] of cases) expect(scrubText(text)).toBe(clean);

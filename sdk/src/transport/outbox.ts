@@ -8,12 +8,17 @@
 import { judge, type Answer, type Verdict } from './answer';
 import type { PacketStore } from './store';
 
+/** A body on its way: bytes in a browser, text where a host can't pack. */
+export interface Body {
+  readonly length: number;
+}
+
 /** One batch, packed. */
-export interface Packet {
+export interface Packet<B extends Body = Uint8Array<ArrayBuffer>> {
   session: string;
   tab: string;
   seq: number;
-  body: Uint8Array<ArrayBuffer>;
+  body: B;
   encoding: string;
   events: number;
   fromMs: number;
@@ -25,38 +30,39 @@ export interface Packet {
   held?: boolean;
 }
 
-export const nameOf = (packet: Packet): string => `${packet.session}/${packet.tab}/${String(packet.seq)}`;
+export const nameOf = (packet: Packet<Body>): string =>
+  `${packet.session}/${packet.tab}/${String(packet.seq)}`;
 
-export interface OutboxOptions {
+export interface OutboxOptions<B extends Body = Uint8Array<ArrayBuffer>> {
   /** Most bytes that wait in memory; above it, the oldest that no one will miss go first. */
   bytes: number;
   /** Most bytes that a page that is being left may hand to the browser (it allows 64 KiB in all). */
   lastBytes: number;
-  post: (packet: Packet, leaving: boolean) => Promise<Answer>;
-  store: PacketStore;
+  post: (packet: Packet<B>, leaving: boolean) => Promise<Answer>;
+  store: PacketStore<B>;
   now: () => number;
   chance: () => number;
   /** Runs a task later; answers how to call it off. */
   later: (task: () => void, ms: number) => () => void;
-  kept: (packet: Packet, verdict: Verdict & { kind: 'kept' }, sentAt: number) => void;
-  lost: (packet: Packet, reason: string) => void;
-  session: (verdict: Verdict & { kind: 'session' }, packet: Packet) => void;
+  kept: (packet: Packet<B>, verdict: Verdict & { kind: 'kept' }, sentAt: number) => void;
+  lost: (packet: Packet<B>, reason: string) => void;
+  session: (verdict: Verdict & { kind: 'session' }, packet: Packet<B>) => void;
   stop: (reason: string) => void;
   /** Failures in a row: 0 when the server answers again. */
   failing: (attempts: number) => void;
 }
 
-export class Outbox {
-  private queue: Packet[] = [];
-  private sending: Packet | undefined;
+export class Outbox<B extends Body = Uint8Array<ArrayBuffer>> {
+  private queue: Packet<B>[] = [];
+  private sending: Packet<B> | undefined;
   private attempts = 0;
   private unwait: (() => void) | undefined;
   private closed = false;
   private onHold = false;
   /** Given to the browser on leaving; asked again only by the ordinary way. */
-  private readonly handed = new WeakSet<Packet>();
+  private readonly handed = new WeakSet<Packet<B>>();
 
-  constructor(private readonly options: OutboxOptions) {}
+  constructor(private readonly options: OutboxOptions<B>) {}
 
   /** Packets that the server hasn't answered for. */
   get pending(): number {
@@ -68,7 +74,7 @@ export class Outbox {
     return this.queue.reduce((sum, packet) => sum + packet.body.length, 0);
   }
 
-  push(packet: Packet): void {
+  push(packet: Packet<B>): void {
     if (this.closed) return;
     if (this.onHold) packet.held = true;
     this.queue.push(packet);
@@ -78,7 +84,7 @@ export class Outbox {
   }
 
   /** Adopts what an earlier page left; the store has it already. */
-  adopt(packets: Packet[]): void {
+  adopt(packets: Packet<B>[]): void {
     const known = new Set(this.queue.map(nameOf));
     this.queue.push(...packets.filter((packet) => !known.has(nameOf(packet))));
     this.shed();
@@ -129,7 +135,7 @@ export class Outbox {
     });
   }
 
-  private async send(packet: Packet, leaving: boolean): Promise<void> {
+  private async send(packet: Packet<B>, leaving: boolean): Promise<void> {
     const sentAt = this.options.now();
     const answer = await this.options.post(packet, leaving).catch((): Answer => NO_ANSWER);
     if (this.closed || !this.queue.includes(packet)) return;
@@ -141,7 +147,7 @@ export class Outbox {
     this.settle(packet, verdict, sentAt);
   }
 
-  private settle(packet: Packet, verdict: Exclude<Verdict, { kind: 'again' }>, sentAt: number): void {
+  private settle(packet: Packet<B>, verdict: Exclude<Verdict, { kind: 'again' }>, sentAt: number): void {
     this.heard();
     switch (verdict.kind) {
       case 'kept':
@@ -177,7 +183,7 @@ export class Outbox {
     }, afterMs);
   }
 
-  private remove(packet: Packet): void {
+  private remove(packet: Packet<B>): void {
     this.queue = this.queue.filter((each) => each !== packet);
     this.options.store.remove(packet);
   }

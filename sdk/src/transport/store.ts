@@ -2,13 +2,13 @@
  * Where packets wait over page loads. Best effort: a browser may forbid it, lose it, or run out of it; nothing here
  * throws or holds up sending.
  */
-import type { Packet } from './outbox';
+import type { Body, Packet } from './outbox';
 
-export interface PacketStore {
-  put(packet: Packet): void;
-  remove(packet: Packet): void;
+export interface PacketStore<B extends Body = Uint8Array<ArrayBuffer>> {
+  put(packet: Packet<B>): void;
+  remove(packet: Packet<B>): void;
   /** What earlier pages left, oldest first. */
-  leftovers(): Promise<Packet[]>;
+  leftovers(): Promise<Packet<B>[]>;
   /** Removes everything. */
   clear(): void;
   /** How it goes: `ok`, or why nothing is kept. */

@@ -9,6 +9,7 @@ pub(crate) struct Arguments {
     pub(crate) action: Expr,
     pub(crate) operation: Option<Expr>,
     pub(crate) actor: Option<Expr>,
+    pub(crate) event: Option<Expr>,
     pub(crate) targets: Vec<Expr>,
     pub(crate) references: Vec<Expr>,
     pub(crate) request: Option<Expr>,
@@ -19,7 +20,7 @@ pub(crate) struct Arguments {
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let (mut client, mut action, mut operation, mut actor) = (None, None, None, None);
+        let (mut client, mut action, mut operation, mut actor, mut event) = (None, None, None, None, None);
         let (mut request, mut before, mut after) = (None, None, None);
         let (mut targets, mut references, mut is_strict) = (vec![], vec![], false);
         let start = input.span();
@@ -37,6 +38,7 @@ impl Parse for Arguments {
                     "action" => once(&name, &mut action, value)?,
                     "operation" => once(&name, &mut operation, value)?,
                     "actor" => once(&name, &mut actor, value)?,
+                    "event" => once(&name, &mut event, value)?,
                     "request" => once(&name, &mut request, value)?,
                     "before" => once(&name, &mut before, value)?,
                     "after" => once(&name, &mut after, value)?,
@@ -53,6 +55,7 @@ impl Parse for Arguments {
             action: action.ok_or_else(|| needed("action"))?,
             operation,
             actor,
+            event,
             targets,
             references,
             request,
@@ -63,8 +66,7 @@ impl Parse for Arguments {
     }
 }
 
-const UNKNOWN: &str =
-    "is not one of client, action, operation, actor, target, reference, request, before, after, strict";
+const UNKNOWN: &str = "is not one of client, action, operation, actor, event, target, reference, request, before, after, strict";
 
 fn once(name: &Ident, slot: &mut Option<Expr>, value: Expr) -> Result<()> {
     match slot.replace(value) {

@@ -75,6 +75,7 @@ fn begin(arguments: &Arguments) -> TokenStream {
     if let Some(before) = &arguments.before {
         steps.push(quote! { .before(&#before) });
     }
+    let further = arguments.event.iter();
     let targets = arguments.targets.iter();
     let references = arguments.references.iter();
     let begin = if arguments.is_strict {
@@ -91,6 +92,7 @@ fn begin(arguments: &Arguments) -> TokenStream {
         let event = ::hindsight_client::AuditEvent::new(#action) #(#steps)*;
         #(let event = { let (kind, id) = #targets; event.target(kind, id) };)*
         #(let event = { let (kind, id) = #references; event.reference(kind, id) };)*
+        #(let event = #further;)*
         #begin
     }
 }

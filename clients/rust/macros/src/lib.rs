@@ -18,8 +18,10 @@ use syn::{ItemFn, parse_macro_input};
 /// ```
 ///
 /// `client` and `action` are needed. `target` and `reference` may be given several times, each an expression of a pair;
-/// `actor` is a user's id. `request`, `before` are read before the body runs, `after` after it succeeded, where `result`
-/// names what it returned. All of them may use the parameters (not those that the body takes by value) and `.await`.
+/// `actor` is a user's id. What else is to be said - roles, a measure - is said by `event`, an expression that makes the
+/// event of the `event` so far: `event = event.actor("user", user.id, user.name, &["support"])`.
+/// `request`, `before` are read before the body runs, `after` after it succeeded, where `result` names what it returned.
+/// All of them may use the parameters (not those that the body takes by value) and `.await`.
 /// With `strict` the body doesn't run when the event can't be kept; the error type is then made from `OperationRefused`.
 /// An error is a failure with its `Display` text; a panic or a dropped future is one, too.
 #[proc_macro_attribute]

@@ -27,7 +27,7 @@ impl<B> Lane<B> {
             .filter(|intent| !(leaving && intent.pending.is_some()))
     }
 
-    pub(super) fn on_committed(&mut self, result: Result<(), ConsumerError>) {
+    pub(super) fn on_committed(&mut self, now: Moment, result: Result<(), ConsumerError>) {
         match result {
             Ok(()) => {
                 let Some(intent) = self.outstanding.take() else {
@@ -40,6 +40,7 @@ impl<B> Lane<B> {
                 }
                 if let Some(current) = self.current.as_mut() {
                     current.won = true;
+                    current.range.stages.won = now;
                 }
             }
             Err(ConsumerError::Fenced(words)) => self.drop_unwritten(LaneError::Fenced(words)),

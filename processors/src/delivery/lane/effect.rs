@@ -1,13 +1,13 @@
 //! What a lane is told and what it asks for.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hindsight_engines::log::{ConsumerError, StoredRecord};
 use hindsight_schemas::ids::Offset;
 use hindsight_schemas::reason::Reason;
 
 use super::open::Opened;
+use super::stages::Stages;
 use crate::delivery::clock::Moment;
 use crate::delivery::materializer::{Poison, PrepareError, Prepared, Progress, WriteError};
 use crate::delivery::range::RangeName;
@@ -76,8 +76,8 @@ pub enum Effect<B> {
         records: usize,
         /// Their bytes.
         bytes: usize,
-        /// From the first record's arrival to now.
-        waited: Duration,
+        /// Where its time went.
+        stages: Stages,
     },
     /// People must hear of this.
     Alarm(Alarm),

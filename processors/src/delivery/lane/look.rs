@@ -15,6 +15,15 @@ impl<B> Lane<B> {
         !reading || (self.repeat.is_none() && self.queue.is_full(limits))
     }
 
+    /// When the oldest record came that it could cut now; `None` where there is none, or a range is prepared already.
+    pub fn waits_since(&self) -> Option<Moment> {
+        let could_cut = self.phase == Phase::Running
+            && self.stopping.is_none()
+            && self.ahead.is_none()
+            && self.repeat.is_none();
+        self.queue.oldest().filter(|_| could_cut)
+    }
+
     /// Whether it reads a pending range again: it is let finish even when memory is short.
     pub fn is_repeating(&self) -> bool {
         self.phase == Phase::Running && self.repeat.is_some()

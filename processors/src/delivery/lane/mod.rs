@@ -22,6 +22,7 @@ mod look;
 mod open;
 mod retry;
 mod settings;
+mod stages;
 mod stop;
 mod write;
 
@@ -35,6 +36,7 @@ pub use effect::{Alarm, Effect, Input, LaneError, LaneState};
 pub use open::Opened;
 pub use retry::{Backoff, PoisonLimit};
 pub use settings::{Guards, LaneSettings, LaneSpec};
+pub use stages::Stages;
 
 use super::clock::Moment;
 use super::intent::Intent;
@@ -62,6 +64,7 @@ struct Range {
     /// What it takes in memory: its records, and once they were converted what became of them.
     held: usize,
     arrived: Option<Moment>,
+    stages: Stages,
     appended_at_ms: Option<i64>,
     settle: bool,
 }
@@ -135,10 +138,10 @@ impl<B> Lane<B> {
             Input::Record(record) => self.on_record(now, record),
             Input::EndOfPartition(offset) => self.on_end_of_partition(offset),
             Input::OutOfRange { asked, available } => self.on_out_of_range(asked, available),
-            Input::Prepared(name, result) => self.on_prepared(name, result),
+            Input::Prepared(name, result) => self.on_prepared(now, name, result),
             Input::DeadLettered(result) => self.on_dead_lettered(now, result),
             Input::Written(result) => self.on_written(now, result),
-            Input::Committed(result) => self.on_committed(result),
+            Input::Committed(result) => self.on_committed(now, result),
             Input::Lease(until) => self.renew_lease(now, until),
             Input::Pressure(on) => self.pressure = on,
             Input::Leave => self.leave(),
@@ -152,7 +155,7 @@ impl<B> Lane<B> {
         std::mem::take(&mut self.effects)
     }
 
-    /// From now on small ranges wait so long before they are cut.
+    /// From now on small ranges wait so long before they are cut; [`Duration::MAX`]: until they are no longer small.
     pub fn set_cut_age(&mut self, age: Duration) {
         self.spec.limits.age = age;
     }
@@ -211,7 +214,7 @@ impl<B> Lane<B> {
         self.effects.push(Effect::Seek(self.reader_at));
     }
 
-    fn on_prepared(&mut self, name: RangeName, result: Result<Prepared<B>, PrepareError>) {
+    fn on_prepared(&mut self, now: Moment, name: RangeName, result: Result<Prepared<B>, PrepareError>) {
         let Some(ahead) = self.ahead.as_mut().filter(|ahead| ahead.range.name == name) else {
             return;
         };
@@ -221,6 +224,7 @@ impl<B> Lane<B> {
                 let (poison, records) = (prepared.poison.len() as u64, ahead.range.records as u64);
                 let poison_bytes: usize = prepared.poison.iter().map(|each| weight(&each.record)).sum();
                 ahead.range.held = prepared.bytes + poison_bytes;
+                ahead.range.stages.prepared = now;
                 ahead.prepared = Some(prepared);
                 if self.meter.exceeds(poison, records, &self.spec.settings.poison) {
                     self.stop(LaneError::PoisonRatio {
@@ -279,7 +283,7 @@ impl<B> Lane<B> {
             if self.reader_at > last {
                 self.repeat = None;
                 let cut = self.queue.take_through(last);
-                self.prepare(cut, (first, last), self.spec.settings.guards.settle);
+                self.prepare(now, cut, (first, last), self.spec.settings.guards.settle);
             }
         } else if !self.queue.is_empty() && (self.pressure || self.queue.is_due(now, &self.spec.limits)) {
             let cut = self.queue.take(&self.spec.limits);
@@ -287,11 +291,11 @@ impl<B> Lane<B> {
             let (first, last) = ends.expect("a cut has one record at least");
             let (first, last) = (first.position.offset, last.position.offset);
             let settle = first < self.settle_until && self.spec.settings.guards.settle;
-            self.prepare(cut, (first, last), settle);
+            self.prepare(now, cut, (first, last), settle);
         }
     }
 
-    fn prepare(&mut self, cut: Cut, (first, last): (Offset, Offset), settle: bool) {
+    fn prepare(&mut self, now: Moment, cut: Cut, (first, last): (Offset, Offset), settle: bool) {
         debug_assert!(self.done <= first, "ranges follow each other");
         let LaneSpec {
             partition,
@@ -312,6 +316,7 @@ impl<B> Lane<B> {
             bytes: cut.bytes,
             held: cut.bytes,
             arrived: cut.arrived,
+            stages: Stages::cut(cut.arrived, now),
             appended_at_ms: cut.records.last().map(|record| record.appended_at_ms),
             settle,
         };

@@ -158,17 +158,19 @@ impl<B> Lane<B> {
         self.failures = 0;
         self.last_error = None;
         self.idle_since = now;
-        let waited = range
-            .arrived
-            .map_or(Moment::ZERO, |arrived| now.saturating_sub(arrived));
         let Range {
-            name, records, bytes, ..
+            name,
+            records,
+            bytes,
+            mut stages,
+            ..
         } = range;
+        stages.written = now;
         self.effects.push(Effect::Finished {
             name,
             records,
             bytes,
-            waited,
+            stages,
         });
         self.report_progress(self.reader_at_end && !self.has_range());
     }

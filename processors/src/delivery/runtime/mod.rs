@@ -23,6 +23,7 @@ use super::clock::{BootClock, Clock};
 use super::lane::LaneSettings;
 use super::materializer::Materializer;
 use super::status::{LaneStatus, StatusBoard};
+pub use pace::longest_wait;
 use worker::Worker;
 
 /// What can be set.

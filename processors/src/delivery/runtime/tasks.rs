@@ -12,6 +12,7 @@ use std::time::Duration;
 use hindsight_engines::log::{EventLog, StoredRecord, Waker};
 use hindsight_schemas::ids::Partition;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::delivery::dead_letter::dead_letter;
 use crate::delivery::lane::{Input, Opened};
@@ -38,6 +39,8 @@ pub(super) struct Tasks<M: Materializer> {
     pub(super) answers: Sender<Answer<M::Prepared>>,
     pub(super) waker: Waker,
     pub(super) write_timeout: Duration,
+    /// Turns to convert, of the whole process.
+    pub(super) conversions: Arc<Semaphore>,
 }
 
 impl<M: Materializer> Tasks<M> {
@@ -59,8 +62,9 @@ impl<M: Materializer> Tasks<M> {
 
     pub(super) fn prepare(&self, to: Address, name: RangeName, records: Vec<StoredRecord>) {
         let materializer = Arc::clone(&self.materializer);
-        let runtime = self.runtime.clone();
+        let (runtime, conversions) = (self.runtime.clone(), Arc::clone(&self.conversions));
         self.answer(to, async move {
+            let _turn = conversions.acquire_owned().await;
             let convert = move || materializer.prepare(&name, records);
             let result: Result<Prepared<_>, _> = match runtime.spawn_blocking(convert).await {
                 Ok(result) => result,

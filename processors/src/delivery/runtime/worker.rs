@@ -11,16 +11,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use hindsight_engines::log::{Commit, Consumer, ConsumerError, EventLog, Polled, Waker};
-use hindsight_schemas::ids::{Offset, Partition, Topic};
+use hindsight_schemas::ids::{Offset, Partition};
 use hindsight_schemas::reason::Reason;
 use tokio::runtime::Handle;
 
-use super::pace::cut_age;
+use super::pace::Turns;
 use super::tasks::{Address, Answer, Tasks};
 use super::{DeliverySettings, group};
 use crate::delivery::budget::Share;
 use crate::delivery::clock::{Clock, Moment};
-use crate::delivery::lane::{Effect, Input, Lane, LaneSpec, Opened};
+use crate::delivery::lane::{Effect, Input, Lane, LaneSpec, Opened, Stages};
 use crate::delivery::materializer::Materializer;
 use crate::delivery::status::{LaneStatus, StatusBoard};
 
@@ -44,6 +44,7 @@ pub(super) struct Worker<M: Materializer> {
     /// Partitions that were sought since the poll: what else that poll brought of them is void.
     sought: BTreeSet<Partition>,
     share: Share,
+    turns: Turns,
     settings: DeliverySettings,
     clock: Arc<dyn Clock>,
     status: StatusBoard,
@@ -74,6 +75,7 @@ impl<M: Materializer> Worker<M> {
             answers: sender,
             waker: consumer.waker(),
             write_timeout: settings.write_timeout,
+            conversions: share.conversions(),
         };
         Ok(Self {
             consumer,
@@ -82,6 +84,7 @@ impl<M: Materializer> Worker<M> {
             lanes: BTreeMap::new(),
             sought: BTreeSet::new(),
             share,
+            turns: Turns::default(),
             settings,
             clock,
             status,
@@ -108,7 +111,6 @@ impl<M: Materializer> Worker<M> {
     }
 
     fn turn(&mut self) {
-        self.pace();
         let asked_at = self.clock.now();
         match self.consumer.poll(self.poll_timeout()) {
             Ok(polled) => {
@@ -120,6 +122,7 @@ impl<M: Materializer> Worker<M> {
             Err(error) => self.wait_for_log(&error),
         }
         self.take_answers();
+        self.give_turns();
         self.step_all(|_| Input::Tick);
         self.commit(false);
         if self.fenced {
@@ -318,9 +321,9 @@ impl<M: Materializer> Worker<M> {
             Effect::Finished {
                 records,
                 bytes,
-                waited,
+                stages,
                 ..
-            } => count_range(name, records, bytes, waited),
+            } => count_range(name, records, bytes, stages),
             Effect::Alarm(alarm) => {
                 tracing::error!(materializer = name, %partition, %alarm, "lane alarm");
                 let labels = [("materializer", name), ("alarm", alarm.as_str())];
@@ -398,19 +401,22 @@ impl<M: Materializer> Worker<M> {
         }
     }
 
-    /// The more lanes there are, the longer a small range waits.
-    fn pace(&mut self) {
-        let Some(per_second) = self.tasks.materializer.ranges_per_second() else {
+    /// Small ranges are cut by age only in a lane whose turn it is; without a bound on their number always.
+    fn give_turns(&mut self) {
+        let materializer = &self.tasks.materializer;
+        let Some(per_second) = materializer.ranges_per_second() else {
             return;
         };
-        let least = self.tasks.materializer.limits().age;
-        let mut of_topic: BTreeMap<Topic, u32> = BTreeMap::new();
-        for partition in self.lanes.keys() {
-            *of_topic.entry(partition.topic).or_default() += 1;
-        }
-        for (partition, slot) in &mut self.lanes {
-            slot.lane
-                .set_cut_age(cut_age(of_topic[&partition.topic], per_second, least));
+        let (now, least) = (self.clock.now(), materializer.limits().age);
+        for topic in materializer.topics() {
+            let lanes = || self.lanes.iter().filter(|(lane, _)| lane.topic == *topic);
+            let waiting = lanes().filter_map(|(lane, slot)| Some((*lane, slot.lane.waits_since()?)));
+            let whose = self.turns.take(now, *topic, per_second, least, waiting);
+            for (lane, slot) in self.lanes.iter_mut().filter(|(lane, _)| lane.topic == *topic) {
+                let its_turn = whose == Some(*lane);
+                slot.lane
+                    .set_cut_age(if its_turn { least } else { Duration::MAX });
+            }
         }
     }
 
@@ -477,9 +483,13 @@ fn count_letters(name: &'static str, letters: &[(Offset, Reason)]) {
     }
 }
 
-fn count_range(name: &'static str, records: usize, bytes: usize, waited: Duration) {
+fn count_range(name: &'static str, records: usize, bytes: usize, stages: Stages) {
     metrics::counter!("hindsight_lane_ranges_total", "materializer" => name).increment(1);
     metrics::counter!("hindsight_lane_records_total", "materializer" => name).increment(records as u64);
     metrics::counter!("hindsight_lane_bytes_total", "materializer" => name).increment(bytes as u64);
-    metrics::histogram!("hindsight_lane_seconds", "materializer" => name).record(waited);
+    metrics::histogram!("hindsight_lane_seconds", "materializer" => name).record(stages.whole());
+    for (stage, took) in stages.named() {
+        let labels = [("materializer", name), ("stage", stage)];
+        metrics::histogram!("hindsight_lane_stage_seconds", &labels).record(took);
+    }
 }

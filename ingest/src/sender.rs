@@ -1,0 +1,55 @@
+//! Whom a refusal is told about: the key and the origin of a request, for what is remembered of each key.
+//!
+//! Holds what it needs of the request by reference counts, so a request that is kept costs nothing more; the key is looked
+//! up anew where it was refused.
+
+use axum::extract::{Query, Request};
+use hindsight_schemas::problem::Refusal;
+use http::header::{AUTHORIZATION, ORIGIN};
+use http::{HeaderValue, Uri};
+use serde::Deserialize;
+
+use crate::authorize::{bearer, origin_text};
+use crate::edge::Edge;
+use crate::stamp::Received;
+
+/// Who sent a request.
+pub(crate) struct Sender {
+    uri: Uri,
+    authorization: Option<HeaderValue>,
+    origin: Option<HeaderValue>,
+}
+
+#[derive(Deserialize)]
+struct KeyParam {
+    key: Option<String>,
+}
+
+impl Sender {
+    pub(crate) fn of(request: &Request) -> Self {
+        Self {
+            uri: request.uri().clone(),
+            authorization: request.headers().get(AUTHORIZATION).cloned(),
+            origin: request.headers().get(ORIGIN).cloned(),
+        }
+    }
+
+    /// Remembers a refusal with the key that was used, known or not.
+    pub(crate) fn note_refused(&self, edge: &Edge, refusal: &Refusal) {
+        let in_query = Query::<KeyParam>::try_from_uri(&self.uri)
+            .ok()
+            .and_then(|Query(KeyParam { key })| key);
+        let secret = bearer(self.authorization.as_ref())
+            .ok()
+            .flatten()
+            .or(in_query.as_deref());
+        let key = secret.and_then(|secret| edge.keys.find(secret));
+        let origin = self.origin.as_ref().map_or("", origin_text);
+        edge.activity.refused(
+            key.map(|key| key.id.as_str()),
+            Received::now().ms(),
+            origin,
+            refusal,
+        );
+    }
+}
