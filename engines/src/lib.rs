@@ -9,3 +9,4 @@ pub mod rrweb;
 pub mod search;
 pub mod secret;
 pub mod segments;
+pub mod trace;

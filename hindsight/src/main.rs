@@ -12,6 +12,7 @@ mod failure;
 mod import;
 mod libchdb;
 mod logging;
+mod observe;
 mod recording;
 mod roles;
 mod settings;

@@ -1,4 +1,5 @@
-//! What every answer goes through: drain, CORS, the reader's language, metrics, what is remembered of a key.
+//! What every answer goes through: drain, CORS, the reader's language, metrics, the request's span, what is remembered of
+//! a key.
 //!
 //! **Invariant:** CORS headers are on every answer, errors too, or a page could not read why it was refused.
 //! No cookie is ever used here, so any origin may read; what a browser key may do is decided by `authorize`.
@@ -14,6 +15,7 @@ use http::{HeaderValue, Method, Version, header};
 
 use crate::edge::Edge;
 use crate::sender::Sender;
+use crate::trace;
 use hindsight_schemas::problem::{Language, Refusal, Refused, spoken};
 
 const CORS: &[(&str, &str)] = &[
@@ -34,7 +36,7 @@ const PREFLIGHT: &[(&str, &str)] = &[
 ];
 
 /// Wraps every route.
-pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+pub(crate) async fn answer(State(edge): State<Arc<Edge>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let route = request
         .extensions()
@@ -44,6 +46,7 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
     let sender = Sender::of(&request);
     let is_preflight = request.method() == Method::OPTIONS;
     let version = request.version();
+    let span = trace::request(&mut request, &route);
     let response = match edge.enter() {
         Some(_in_flight) => next.run(request).await,
         None => Refusal::plain(Reason::Draining).into_response(),
@@ -64,8 +67,9 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, request: Request, next
         // What comes next finds another process.
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let outcome = response.status().as_u16().to_string();
-    metrics::counter!("hindsight_edge_requests_total", "route" => route.clone(), "outcome" => outcome)
+    trace::answered(span, response.status());
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("hindsight_edge_requests_total", "route" => route.clone(), "status" => status)
         .increment(1);
     metrics::histogram!("hindsight_edge_request_seconds", "route" => route)
         .record(started.elapsed().as_secs_f64());

@@ -10,6 +10,7 @@ use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::Record;
 
 use crate::edge::Edge;
+use crate::{meters, trace};
 use hindsight_schemas::problem::Refusal;
 
 /// A record with its key and headers.
@@ -38,13 +39,15 @@ pub(crate) fn encode(stamped: Stamped, most: usize) -> Result<NewRecord, Refusal
     })
 }
 
-/// Appends records; returns when the log holds them all.
-pub(crate) async fn append(edge: &Edge, records: Vec<NewRecord>) -> Result<(), Refusal> {
+/// Appends records of one topic; returns when the log holds them all.
+pub(crate) async fn append(edge: &Edge, topic: Topic, mut records: Vec<NewRecord>) -> Result<(), Refusal> {
     let started = std::time::Instant::now();
     let count = records.len();
     let bound = edge.options.append_wait();
+    let span = trace::append(topic, &mut records);
     let answered = tokio::time::timeout(bound, edge.log.append(records)).await;
-    metrics::histogram!("hindsight_edge_append_seconds").record(started.elapsed().as_secs_f64());
+    meters::appended(topic, count, started.elapsed(), &answered);
+    trace::appended(span, &answered);
     match answered {
         Ok(Ok(_positions)) => Ok(()),
         Ok(Err(AppendError::TooLarge { limit, .. })) => Err(Refusal::over("limits.record_bytes", limit)),

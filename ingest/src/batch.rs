@@ -5,7 +5,7 @@
 use hindsight_policy::Key;
 use hindsight_policy::project::RECORDINGS_CLASS;
 use hindsight_schemas::canonical::{canonical_bytes, hex};
-use hindsight_schemas::ids::{BatchId, ProjectId, SessionId, Topic};
+use hindsight_schemas::ids::{BatchId, SessionId, Topic};
 use hindsight_schemas::problem::Refusal;
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::{Codec, Record, RecordingBatch};
@@ -150,15 +150,6 @@ pub(crate) fn stamp(
 
 fn signed(count: usize) -> i64 {
     i64::try_from(count).expect("counts of what is in memory fit")
-}
-
-/// Counts a batch that the log holds.
-pub(crate) fn count(project: &ProjectId, events: usize, raw_bytes: usize) {
-    let project = project.to_string();
-    metrics::counter!("hindsight_edge_batches_total", "project" => project.clone()).increment(1);
-    metrics::counter!("hindsight_edge_events_total", "project" => project.clone(), "kind" => "recording")
-        .increment(events as u64);
-    metrics::counter!("hindsight_edge_raw_bytes_total", "project" => project).increment(raw_bytes as u64);
 }
 
 /// Remembers that the log holds a call with a key, for who sets up a page.

@@ -16,6 +16,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::admission::Budget;
 use crate::erased::ErasedSessions;
+use crate::meters;
 use crate::options::{EdgeOptions, OptionsError};
 use crate::rate::Buckets;
 
@@ -129,6 +130,7 @@ fn serve(project: Project, options: &EdgeOptions) -> Result<Served, EdgeError> {
     }
     let zone = TimeZone::get(&project.time_zone)
         .map_err(|_| EdgeError::TimeZone(project.id.clone(), project.time_zone.clone()))?;
+    meters::declare(&project);
     Ok(Served {
         zone,
         buckets: Arc::new(Buckets::new(&options.rate)),

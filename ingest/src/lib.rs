@@ -21,6 +21,7 @@ mod edge;
 mod erased;
 mod foreign;
 mod inflate;
+mod meters;
 mod openapi;
 mod options;
 mod pressure;
@@ -31,6 +32,7 @@ mod sdk;
 mod sender;
 mod server;
 mod stamp;
+mod trace;
 
 pub use edge::{Edge, EdgeError};
 pub use erased::{ErasedSessions, NoneErased};

@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
-use hindsight_schemas::ids::{BatchId, Seq, SessionId, Tab};
+use hindsight_schemas::ids::{BatchId, Seq, SessionId, Tab, Topic};
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::{Codec, KeyKind};
 use http::StatusCode;
@@ -18,10 +18,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::append::{append, encode};
 use crate::authorize::{Caller, Door, authorize};
-use crate::batch::{Batch, check_session_time, count, note_accepted, stamp};
+use crate::batch::{Batch, check_session_time, note_accepted, stamp};
 use crate::body;
 use crate::edge::{Edge, Served};
 use crate::inflate::{codec, off_thread, with_plain};
+use crate::meters;
 use crate::pressure;
 use crate::rate::{Buckets, Charge};
 use crate::scan::{Fault, ScanError, Summary, scan};
@@ -143,8 +144,8 @@ pub(crate) async fn post(
     let record = encode(stamped, edge.options.limits.record_bytes)?;
     // The body is now within the record; its share of the budget is held until the log has answered.
     let _held = checked.body.reservation;
-    append(&edge, vec![record]).await?;
-    count(&served.project.id, events, raw_bytes);
+    append(&edge, Topic::Recordings, vec![record]).await?;
+    meters::batch(&served.project.id, events, raw_bytes);
     note_accepted(&edge, &parts, key, received, session_id);
     Ok(accepted(served, events, in_flight_percent))
 }

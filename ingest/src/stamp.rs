@@ -3,12 +3,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use hindsight_engines::trace::{TRACEPARENT, TRACEPARENT_BYTES};
 use hindsight_schemas::ids::ProjectId;
 use http::HeaderMap;
 use jiff::Timestamp;
-
-const TRACEPARENT: &str = "traceparent";
-const TRACEPARENT_BYTES: usize = 55;
 
 /// 2000-01-01T00:00:00Z, Unix milliseconds: nothing that is kept is older.
 pub(crate) const EARLIEST_MS: i64 = 946_684_800_000;

@@ -1,6 +1,9 @@
-//! What every answer goes through: a refusal is counted, and said in the reader's language.
+//! What every answer goes through: a refusal is counted, and said in the reader's language; calls of the read side are
+//! measured, up to the head of their answer.
 
-use axum::extract::Request;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 use hindsight_schemas::problem::{Language, Refusal, spoken};
@@ -13,6 +16,19 @@ pub(crate) async fn answer(request: Request, next: Next) -> Response {
     if let Some(reason) = refused {
         metrics::counter!("hindsight_api_refused_total", "reason" => reason.as_str()).increment(1);
     }
+    response
+}
+
+/// Wraps the calls that read. Not the console's files.
+pub(crate) async fn measured(route: MatchedPath, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let response = next.run(request).await;
+    let route = route.as_str().to_owned();
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("hindsight_api_requests_total", "route" => route.clone(), "status" => status)
+        .increment(1);
+    metrics::histogram!("hindsight_api_request_seconds", "route" => route)
+        .record(started.elapsed().as_secs_f64());
     response
 }
 

@@ -127,6 +127,7 @@ fn routes(reader: Arc<Reader>) -> Router {
         .route("/v1/audit/{id}", get(audit::one::one))
         .route("/v1/keys", get(keys::list))
         .route("/v1/sql", post(sql::statement::statement))
+        .route_layer(axum::middleware::from_fn(answer::measured))
         .fallback(console::console)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(reader)

@@ -8,7 +8,7 @@ use hindsight_engines::replay::ReplayIndex;
 use hindsight_processors::delivery::group;
 use hindsight_processors::erasure::ErasedSessions;
 use hindsight_processors::lifecycle::removal::{AnalyticsRows, RemovalOptions, Remover};
-use hindsight_processors::lifecycle::{Closer, CloserOptions, Held, Ownership, Watermarks};
+use hindsight_processors::lifecycle::{Closer, CloserOptions, Held, Ownership, Watermarks, watch_disks};
 use hindsight_schemas::ids::Topic;
 
 use super::tasks::Tasks;
@@ -47,6 +47,7 @@ impl Lifecycle {
         tasks.spawn(|stopped| closer.run(stopped));
         tasks.spawn(|stopped| remover.run(ownership.held(), stopped));
         tasks.spawn(|stopped| closable.run(stopped));
+        tasks.spawn(|stopped| watch_disks(engines.analytics(), stopped));
         Ok(Self { ownership, tasks })
     }
 

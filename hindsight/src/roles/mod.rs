@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hindsight_demo::Shop;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::doors::Doors;
@@ -31,6 +31,7 @@ use crate::credentials::{self, Credentials};
 use crate::data_folder::DataFolder;
 use crate::demo;
 use crate::engines::{Engines, Parts, Use, Waiting, Wanted};
+use crate::observe::{self, Traces, Upkeep};
 use crate::settings::Settings;
 
 pub(crate) use self::views::{VIEW_GENERATION, View};
@@ -99,10 +100,8 @@ pub(crate) async fn run(settings: Settings, roles: Roles) -> anyhow::Result<()> 
     let settings = with_folder(settings, folder.as_ref());
     let listeners = Listeners::bind(&settings, &roles).await?;
     let credentials = credentials(&settings, &roles, folder.as_ref(), &listeners)?;
-    let metrics = PrometheusBuilder::new()
-        .install_recorder()
-        .context("metrics can't be recorded")?;
-    let upkeep = tokio::spawn(ops::upkeep(metrics.clone()));
+    let metrics = observe::install()?;
+    let traces = Traces::start(&settings.traces)?;
     let mut signal = std::pin::pin!(stop_signal());
 
     let opened = tokio::select! {
@@ -114,7 +113,17 @@ pub(crate) async fn run(settings: Settings, roles: Roles) -> anyhow::Result<()> 
     };
     let system = Arc::new(opened);
     let leaving = CancellationToken::new();
-    let operators = ops::router(look(system.clone(), leaving.clone()), metrics);
+    let look = look(system.clone(), leaving.clone());
+    let upkeep = Upkeep {
+        metrics: metrics.clone(),
+        look: look.clone(),
+        places: folder
+            .iter()
+            .map(|folder| ("data", folder.path().to_owned()))
+            .collect(),
+    };
+    let upkeep = tokio::spawn(upkeep.run());
+    let operators = ops::router(look, metrics);
     let shop = shop(&settings, credentials.as_ref(), folder.as_ref(), &listeners)?;
     let doors = Doors::new(
         listeners,
@@ -156,6 +165,9 @@ pub(crate) async fn run(settings: Settings, roles: Roles) -> anyhow::Result<()> 
     }
     system.close().await;
     upkeep.abort();
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     ended
 }
 
@@ -226,7 +238,7 @@ fn credentials(
 }
 
 /// What readiness is told.
-fn look(system: Arc<System>, leaving: CancellationToken) -> ops::Look {
+fn look(system: Arc<System>, leaving: CancellationToken) -> observe::Look {
     Arc::new(move || {
         if leaving.is_cancelled() {
             return Parts::from([("process", Err("draining".into()))]);

@@ -1,8 +1,6 @@
 //! `/health/live`, `/health/ready` (which engine is away) and `/metrics`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,27 +10,12 @@ use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::json;
 
-use crate::engines::Parts;
-
-/// Tells which parts serve: `Ok`, or in its own words why not.
-pub(super) type Look = Arc<dyn Fn() -> Parts + Send + Sync>;
+use crate::observe::Look;
 
 #[derive(Clone)]
 struct Ops {
     look: Look,
     metrics: PrometheusHandle,
-}
-
-/// How often samples of histograms are summed up.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
-
-/// Sums up samples for ever: unasked, the recorder would keep each one until somebody reads `/metrics`.
-pub(super) async fn upkeep(metrics: PrometheusHandle) {
-    let mut turns = tokio::time::interval(UPKEEP_EVERY);
-    loop {
-        turns.tick().await;
-        metrics.run_upkeep();
-    }
 }
 
 /// The routes for operators.

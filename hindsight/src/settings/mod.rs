@@ -14,4 +14,4 @@ mod schema;
 mod secrets;
 
 pub(crate) use layers::{Effective, Overrides, load};
-pub(crate) use schema::{DEFAULT_PROJECT, Demo, Settings};
+pub(crate) use schema::{DEFAULT_PROJECT, Demo, Settings, Traces};

@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) replay: Replay,
     #[serde(default)]
     pub(crate) lifecycle: Lifecycle,
+    #[serde(default)]
+    pub(crate) traces: Traces,
 }
 
 impl Default for Settings {
@@ -55,6 +57,7 @@ impl Default for Settings {
             segments: Segments::default(),
             replay: Replay::default(),
             lifecycle: Lifecycle::default(),
+            traces: Traces::default(),
         }
     }
 }
@@ -146,6 +149,25 @@ impl Default for Lifecycle {
         Self {
             grace_seconds: 24 * 3600,
             interval_seconds: 3600,
+        }
+    }
+}
+
+/// Spans of requests, appends and writes, for a collector.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Traces {
+    /// Where OTLP goes by HTTP, whole: `http://127.0.0.1:4318/v1/traces`; empty: no spans are made.
+    pub(crate) endpoint: String,
+    /// Of traces that begin here, the share that is kept, from 0 to 1. One that a sender samples is kept always.
+    pub(crate) sample: f64,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self {
+            endpoint: String::new(),
+            sample: 0.01,
         }
     }
 }

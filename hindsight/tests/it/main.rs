@@ -9,6 +9,7 @@ mod double;
 mod gaps;
 mod import;
 mod load;
+mod metrics;
 mod odd_json;
 mod oracle;
 mod real;
@@ -17,6 +18,7 @@ mod roles_refused;
 mod server;
 mod settings;
 mod sync_order;
+mod traces;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -33,6 +33,8 @@ pub(super) struct Call<'a> {
 pub(super) struct Normal {
     pub(super) record: AuditRecord,
     pub(super) log_key: String,
+    /// How the operation that it tells of ended.
+    pub(super) outcome: Outcome,
 }
 
 /// Normalises one event.
@@ -51,7 +53,9 @@ pub(super) fn normalise(
         return Err(too_large(canonical.len(), call.most_bytes));
     }
     let log_key = log_key(&call.project.id, subject(&event));
+    let outcome = event.outcome;
     Ok(Normal {
+        outcome,
         record: stamp(event, occurred_at_us, canonical, masked, call)?,
         log_key,
     })

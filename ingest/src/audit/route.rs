@@ -8,6 +8,7 @@ use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use hindsight_engines::log::NewRecord;
 use hindsight_policy::Key;
+use hindsight_schemas::audit::Outcome;
 use hindsight_schemas::ids::Topic;
 use hindsight_schemas::record::{Codec, KeyKind, Record};
 use http::request::Parts;
@@ -25,6 +26,7 @@ use crate::authorize::{Caller, Door, authorize};
 use crate::body;
 use crate::edge::Edge;
 use crate::inflate::{codec, off_thread, with_plain};
+use crate::meters;
 use crate::options::STAMPS_BYTES;
 use crate::rate::Charge;
 use crate::stamp::{Received, record_headers};
@@ -123,12 +125,11 @@ pub(crate) async fn post(
     let language = Language::of(&parts.headers);
     let errors = made.faults.iter().map(|fault| fault.render(language)).collect();
     if !made.records.is_empty() {
-        append(&edge, made.records).await?;
+        append(&edge, Topic::Audit, made.records).await?;
         edge.activity
             .accepted(&asked.caller.key.id, received.ms(), "", None);
     }
-    metrics::counter!("hindsight_edge_events_total", "project" => served.project.id.to_string(), "kind" => "audit")
-        .increment(made.ids.len() as u64);
+    meters::audit(&served.project.id, made.ids.len(), made.failures);
     let accepted = AcceptedEvents {
         accepted: made.ids.len(),
         ids: made.ids,
@@ -198,6 +199,8 @@ struct Made {
     records: Vec<NewRecord>,
     ids: Vec<String>,
     faults: Vec<ItemFault>,
+    /// Operations told of that had failed.
+    failures: usize,
 }
 
 /// Inflates a body and makes its records, charged to the project's rate, good or bad; the reservation covers them until the log has answered.
@@ -243,6 +246,7 @@ fn make(edge: &Edge, texts: Vec<&[u8]>, call: &Call<'_>, headers: &HeaderMap) ->
         records: Vec::with_capacity(texts.len()),
         ids: vec![],
         faults: vec![],
+        failures: 0,
     };
     for (index, text) in texts.into_iter().enumerate() {
         let normal = object(index, text)
@@ -250,6 +254,7 @@ fn make(edge: &Edge, texts: Vec<&[u8]>, call: &Call<'_>, headers: &HeaderMap) ->
         match normal {
             Ok(normal) => {
                 made.ids.push(normal.record.id.to_string());
+                made.failures += usize::from(normal.outcome == Outcome::Failure);
                 made.records.push(encode(stamped(normal, headers), most)?);
             }
             Err(fault) => made.faults.push(fault),
@@ -258,7 +263,7 @@ fn make(edge: &Edge, texts: Vec<&[u8]>, call: &Call<'_>, headers: &HeaderMap) ->
     Ok(made)
 }
 
-fn stamped(Normal { record, log_key }: Normal, headers: &HeaderMap) -> Stamped {
+fn stamped(Normal { record, log_key, .. }: Normal, headers: &HeaderMap) -> Stamped {
     Stamped {
         topic: Topic::Audit,
         key: log_key,

@@ -4,7 +4,7 @@
 //! too old) doesn't hold up the others of its call; where none may be, the call is refused.
 
 use hindsight_engines::log::NewRecord;
-use hindsight_schemas::ids::{BatchId, Seq, SessionId, Tab};
+use hindsight_schemas::ids::{BatchId, Seq, SessionId, Tab, Topic};
 use hindsight_schemas::problem::Refusal;
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::Codec;
@@ -14,8 +14,9 @@ use super::flush::Flush;
 use crate::answer::count_refused;
 use crate::append::{append, encode};
 use crate::authorize::Caller;
-use crate::batch::{Batch, check_session_time, count, note_accepted, stamp};
+use crate::batch::{Batch, check_session_time, note_accepted, stamp};
 use crate::edge::Edge;
+use crate::meters;
 use crate::stamp::Received;
 
 /// A flush with its place.
@@ -59,13 +60,13 @@ pub(super) async fn keep(
         refused.iter().for_each(|refusal| count_refused(refusal.reason()));
         return Err(answer);
     }
-    append(edge, records).await?;
+    append(edge, Topic::Recordings, records).await?;
     refused.iter().for_each(|refusal| count_refused(refusal.reason()));
     if let Some(session_id) = last_kept {
         note_accepted(edge, parts, caller.key, received, session_id);
     }
     for (events, raw_bytes) in &sizes {
-        count(&caller.key.project, *events, *raw_bytes);
+        meters::batch(&caller.key.project, *events, *raw_bytes);
     }
     Ok(sizes.iter().map(|(events, _)| events).sum())
 }

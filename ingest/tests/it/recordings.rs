@@ -236,11 +236,13 @@ async fn requests_are_measured() {
     house.batch("").body(EVENTS).send().await.unwrap();
     let metrics = metrics();
     for name in [
-        r#"hindsight_edge_requests_total{route="/v1/recordings/{session_id}/{tab}/{seq}",outcome="202"}"#,
+        r#"hindsight_edge_requests_total{route="/v1/recordings/{session_id}/{tab}/{seq}",status="202"}"#,
         "hindsight_edge_request_seconds",
         "hindsight_edge_append_seconds",
         r#"hindsight_edge_events_total{project="shop",kind="recording"}"#,
         "hindsight_edge_raw_bytes_total",
+        r#"hindsight_edge_records_total{topic="hindsight.recordings",outcome="kept"}"#,
+        r#"hindsight_edge_audit_outcomes_total{project="shop",outcome="failure"}"#,
     ] {
         assert!(metrics.contains(name), "{name} is not in\n{metrics}");
     }

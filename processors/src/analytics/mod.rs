@@ -26,12 +26,15 @@ use hindsight_schemas::rows::{AuditRow, Batch, RecorderEvent};
 use serde::Deserialize;
 
 use crate::decode::{Blame, convert_each};
+use crate::delivery::meters::dropped_as_erased;
 use crate::delivery::{Materializer, PrepareError, Prepared, RangeName, ViewError, WriteError};
 use crate::erasure::ErasedSessions;
 use erase::Erasures;
 
 /// The version of the conversion: another one makes other rows of the same records.
 const VERSION: u32 = 1;
+/// Of the lanes, their group and their metrics.
+const NAME: &str = "analytics";
 
 /// Makes the analytics view.
 pub struct AnalyticsView {
@@ -83,8 +86,7 @@ impl Rows {
         let unreadable = |error: &dyn std::error::Error| (Reason::PoisonBody, error.to_string());
         match record {
             Record::Recording(batch) if erased.contains(&batch.project, batch.session_id) => {
-                metrics::counter!("hindsight_lane_dropped_total", "view" => "analytics", "reason" => "erased")
-                    .increment(1);
+                dropped_as_erased(NAME);
             }
             Record::Recording(batch) => {
                 let made = rows::batch_rows(&batch, origin.position, origin.appended_at_ms)
@@ -110,7 +112,7 @@ impl Materializer for AnalyticsView {
     type Prepared = Blocks;
 
     fn name(&self) -> &'static str {
-        "analytics"
+        NAME
     }
 
     fn version(&self) -> u32 {

@@ -11,6 +11,7 @@ pub mod dead_letter;
 pub mod intent;
 pub mod lane;
 pub mod materializer;
+pub(crate) mod meters;
 pub mod range;
 pub mod runtime;
 pub mod status;

@@ -1,4 +1,4 @@
-//! What can be seen of the lanes from outside: readiness, the status page, metrics.
+//! What can be seen of the lanes from outside: readiness, the status page, metrics ([`super::meters`]).
 //!
 //! **Invariant:** a snapshot, made by the polling thread about once a second and after each change of state;
 //! nobody waits for it.
@@ -27,6 +27,8 @@ pub struct LaneStatus {
     pub age: Duration,
     /// Bytes of records that it holds.
     pub held_bytes: usize,
+    /// Whether the group's commit names a range that isn't known to be done.
+    pub pending: bool,
     /// Why it stands, in the engine's own words.
     pub error: Option<String>,
 }
@@ -48,21 +50,6 @@ impl StatusBoard {
     }
 
     pub(super) fn publish(&self, lanes: Vec<LaneStatus>) {
-        for lane in &lanes {
-            gauge(lane);
-        }
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = lanes;
     }
-}
-
-fn gauge(lane: &LaneStatus) {
-    let labels = [
-        ("materializer", lane.materializer.to_owned()),
-        ("partition", lane.partition.to_string()),
-    ];
-    metrics::gauge!("hindsight_lane_lag_records", &labels).set(lane.lag() as f64);
-    metrics::gauge!("hindsight_lane_age_seconds", &labels).set(lane.age.as_secs_f64());
-    metrics::gauge!("hindsight_lane_held_bytes", &labels).set(lane.held_bytes as f64);
-    let stopped = lane.state == LaneState::Stopped;
-    metrics::gauge!("hindsight_lane_stopped", &labels).set(f64::from(u8::from(stopped)));
 }

@@ -15,7 +15,7 @@ use hindsight_schemas::ids::{Partition, SessionId};
 use hindsight_schemas::row_binary::Millis;
 use tokio::sync::watch;
 
-use super::candidates::{AT_ONCE, Candidate, candidates};
+use super::candidates::{AT_ONCE, Candidate, candidates, count_open};
 use super::close::{Closed, Closing};
 use super::ownership::Held;
 use super::watermark::Watermarks;
@@ -23,6 +23,8 @@ use crate::erasure::ErasedSessions;
 
 /// How long a session that could not be closed is left alone.
 const PAUSE: Duration = Duration::from_secs(60);
+/// How often open sessions are counted.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// When sessions are closed.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,7 @@ pub struct Closer {
     /// Up to where each partition was swept whole.
     swept: HashMap<Partition, i64>,
     paused: HashMap<SessionId, Instant>,
+    counted: Option<Instant>,
 }
 
 impl Closer {
@@ -81,6 +84,7 @@ impl Closer {
             options,
             swept: HashMap::new(),
             paused: HashMap::new(),
+            counted: None,
         }
     }
 
@@ -88,6 +92,7 @@ impl Closer {
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         loop {
             self.sweep(&stop).await;
+            self.count_open().await;
             tokio::select! {
                 () = tokio::time::sleep(self.options.interval) => {}
                 changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
@@ -107,6 +112,29 @@ impl Closer {
                 return;
             }
             self.sweep_partition(partition, watermark_ms, stop).await;
+        }
+    }
+
+    /// Shows how many sessions of the partitions that are ours are open.
+    async fn count_open(&mut self) {
+        if self.counted.is_some_and(|at| at.elapsed() < COUNT_EVERY) {
+            return;
+        }
+        self.counted = Some(Instant::now());
+        let held = self.held.partitions();
+        let since = held
+            .iter()
+            .map(|partition| self.swept.get(partition).copied().unwrap_or(0));
+        let open = match since.min() {
+            None => Ok(0),
+            Some(since) => {
+                let held: Vec<u32> = held.iter().map(|partition| partition.partition).collect();
+                count_open(&*self.analytics, &self.database, &held, Millis(since)).await
+            }
+        };
+        match open {
+            Ok(open) => metrics::gauge!("hindsight_open_sessions").set(open as f64),
+            Err(error) => tracing::warn!(%error, "open sessions can't be counted"),
         }
     }
 

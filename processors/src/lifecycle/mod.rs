@@ -7,11 +7,13 @@
 mod candidates;
 mod close;
 mod closer;
+mod disks;
 mod facts;
 mod ownership;
 pub mod removal;
 mod watermark;
 
 pub use closer::{Closer, CloserOptions};
+pub use disks::watch_disks;
 pub use ownership::{Held, Ownership};
 pub use watermark::{WatchedView, Watermarks};

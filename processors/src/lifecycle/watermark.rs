@@ -4,6 +4,7 @@
 //! Each look notes the moment, then the end of every partition. Once a group has committed past that end, everything
 //! appended before that moment is in its view. **Invariant:** a watermark never goes back, and never names a moment
 //! whose records aren't all in the view. **Failure**: a log that doesn't answer leaves the marks where they were.
+//! The age of each view is shown as `hindsight_view_age_seconds`, also while the log is away: it grows then.
 //! **Bound**: [`LOOKS`] moments a partition and group; a view that is far behind keeps them further apart.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,6 +36,7 @@ pub struct Watermarks {
     log: Arc<dyn EventLog>,
     views: Arc<[WatchedView]>,
     tracks: Arc<Mutex<BTreeMap<(usize, Partition), Track>>>,
+    since_ms: i64,
 }
 
 impl Watermarks {
@@ -53,6 +55,7 @@ impl Watermarks {
             tracks: Arc::new(Mutex::new(tracks.collect())),
             log,
             views: views.into(),
+            since_ms: unix_ms(),
         }
     }
 
@@ -62,6 +65,7 @@ impl Watermarks {
             if let Err(error) = self.look().await {
                 tracing::warn!(%error, "how far the views are can't be asked");
             }
+            self.show_ages(unix_ms());
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
                 changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
@@ -93,6 +97,18 @@ impl Watermarks {
             }
         }
         Ok(())
+    }
+
+    /// A view of which nothing is known yet is as old as the watch.
+    fn show_ages(&self, now_ms: i64) {
+        let tracks = self.lock();
+        for (index, view) in self.views.iter().enumerate() {
+            let of_view = tracks.iter().filter(|((of, _), _)| *of == index);
+            let reached = least(of_view.map(|(_, track)| track.reached));
+            let age_ms = now_ms.saturating_sub(reached.unwrap_or(self.since_ms)).max(0);
+            metrics::gauge!("hindsight_view_age_seconds", "group" => view.group.clone())
+                .set(age_ms as f64 / 1e3);
+        }
     }
 
     /// Up to when all the views that read this partition are complete in it, Unix milliseconds.

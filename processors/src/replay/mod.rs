@@ -24,6 +24,7 @@ use hindsight_schemas::rows::Segment;
 
 use crate::analytics::{INSERTS_PER_SECOND, holds_rows, insert_failed, settle_failed};
 use crate::decode::{Blame, convert_each};
+use crate::delivery::meters::dropped_as_erased;
 use crate::delivery::{Materializer, PrepareError, Prepared, RangeName, ViewError, WriteError};
 use crate::erasure::ErasedSessions;
 
@@ -148,8 +149,7 @@ impl Materializer for ReplayView {
         let poison = convert_each(records, |origin, record| {
             match record {
                 Record::Recording(batch) if self.erased.contains(&batch.project, batch.session_id) => {
-                    metrics::counter!("hindsight_lane_dropped_total", "view" => "replay", "reason" => "erased")
-                        .increment(1);
+                    dropped_as_erased(self.name());
                 }
                 Record::Recording(batch) => holds_any |= add(&mut builder, &batch, origin)?,
                 Record::Erasure(erasure) => self.erased.note(&erasure),

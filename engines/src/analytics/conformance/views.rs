@@ -185,18 +185,18 @@ pub(super) async fn columns_are_those_of_the_contract(engine: &dyn Analytics) {
             "events",
             "project, session_id, tab, seq, index, at, received_at, kind, url, path, title, selector, text, x, y, level, \
              message, method, status, duration_ms, name, properties, user_id, device_id, source, release, browser, os, \
-             device, country",
+             device, country, id_at",
         ),
         (
             "batches",
             "project, session_id, tab, seq, first_at, last_at, received_at, events, keyframe, raw_bytes, bytes, \
-             clock_offset_ms, level, log_partition, log_offset",
+             clock_offset_ms, level, log_partition, log_offset, id_at",
         ),
         (
             "sessions",
             "project, session_id, source, release, started_at, last_at, duration_ms, active_ms, user_id, user_name, \
              device_id, references, entry_url, pages, tabs, batches, events, clicks, inputs, errors, rage_clicks, \
-             browser, os, device, screen, country, raw_bytes, stored_bytes, state, clock",
+             browser, os, device, screen, country, raw_bytes, stored_bytes, state, clock, id_at",
         ),
         (
             "segments",

@@ -18,7 +18,7 @@ pub(super) fn synced(took: Duration) {
 
 /// A commit failed.
 pub(super) fn failed() {
-    metrics::counter!("hindsight_log_commit_failures_total").increment(1);
+    metrics::counter!("hindsight_log_append_failures_total").increment(1);
 }
 
 /// Retention removed records.

@@ -159,6 +159,7 @@ impl Writer {
             Ok(()) => {
                 self.shared.change(|state| batch.publish(state));
                 meters::committed(&batch);
+                meters::holds(self.shared.lock().bytes());
                 batch.answer(Ok(()));
             }
             Err(error) => {

@@ -14,7 +14,7 @@ pub(super) fn appended(records: usize, bytes: usize, took: Duration) {
 
 /// An append was not acknowledged.
 pub(super) fn failed() {
-    metrics::counter!("hindsight_log_commit_failures_total").increment(1);
+    metrics::counter!("hindsight_log_append_failures_total").increment(1);
 }
 
 /// The topics are no longer those of the start.

@@ -83,7 +83,12 @@ pub(super) fn prepare<C: rdkafka::ClientContext>(
         std::thread::sleep(SETTLE);
         found = look().map_err(unreachable)?;
     }
-    let configs = configs(&admin, settings, names).map_err(unreachable)?;
+    let mut configs = configs_of(&admin, settings, names).map_err(unreachable)?;
+    // A broker that has not heard of a new topic yet answers with nothing.
+    while configs.iter().any(BTreeMap::is_empty) && Instant::now() < deadline {
+        std::thread::sleep(SETTLE);
+        configs = configs_of(&admin, settings, names).map_err(unreachable)?;
+    }
     let found: Vec<Description> = found.into_iter().flatten().collect();
     for ((topic, description), config) in TOPICS.iter().zip(&found).zip(&configs) {
         if let Some(difference) = difference(settings, *topic, description, config) {
@@ -173,8 +178,8 @@ fn wanted(settings: &Settings, topic: Topic) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// The settings of each topic as the cluster has them.
-fn configs(
+/// The settings of each topic as the broker that is asked knows them; none where it does not know the topic.
+fn configs_of(
     admin: &AdminClient<Context>,
     settings: &Settings,
     names: &Names,
@@ -184,7 +189,10 @@ fn configs(
     let options = AdminOptions::new().request_timeout(Some(settings.append_timeout));
     let answers = block_on(admin.describe_configs(&asked, &options)).map_err(|error| error.to_string())?;
     let config = |answer: Result<rdkafka::admin::ConfigResource, RDKafkaErrorCode>| {
-        let entries = answer.map_err(|code| code.to_string())?.entries;
+        let entries = match answer {
+            Err(RDKafkaErrorCode::UnknownTopicOrPartition) => Vec::new(),
+            answer => answer.map_err(|code| code.to_string())?.entries,
+        };
         let entries = entries
             .into_iter()
             .map(|entry| (entry.name, entry.value.unwrap_or_default()));

@@ -78,6 +78,8 @@ pub enum Effect<B> {
         bytes: usize,
         /// Where its time went.
         stages: Stages,
+        /// It was pending when the partition was assigned.
+        recovered: bool,
     },
     /// People must hear of this.
     Alarm(Alarm),
@@ -110,6 +112,9 @@ pub enum Alarm {
 }
 
 impl Alarm {
+    /// All names.
+    pub const NAMES: [&str; 3] = ["expired", "rows_without_commit", "commit_by_hand"];
+
     /// The name in metrics.
     pub fn as_str(&self) -> &'static str {
         match self {

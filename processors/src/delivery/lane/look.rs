@@ -64,6 +64,11 @@ impl<B> Lane<B> {
         oldest.map_or(Duration::ZERO, |arrived| now.saturating_sub(arrived))
     }
 
+    /// Whether the group's commit names a range that isn't known to be done.
+    pub fn is_pending(&self) -> bool {
+        self.acknowledged.is_some_and(|intent| intent.pending.is_some())
+    }
+
     /// What it is doing.
     pub fn state(&self) -> LaneState {
         match self.phase {

@@ -67,6 +67,8 @@ struct Range {
     stages: Stages,
     appended_at_ms: Option<i64>,
     settle: bool,
+    /// It was pending when the partition was assigned.
+    recovered: bool,
 }
 
 struct Ahead<B> {
@@ -284,6 +286,9 @@ impl<B> Lane<B> {
                 self.repeat = None;
                 let cut = self.queue.take_through(last);
                 self.prepare(now, cut, (first, last), self.spec.settings.guards.settle);
+                if let Some(ahead) = self.ahead.as_mut() {
+                    ahead.range.recovered = true;
+                }
             }
         } else if !self.queue.is_empty() && (self.pressure || self.queue.is_due(now, &self.spec.limits)) {
             let cut = self.queue.take(&self.spec.limits);
@@ -319,6 +324,7 @@ impl<B> Lane<B> {
             stages: Stages::cut(cut.arrived, now),
             appended_at_ms: cut.records.last().map(|record| record.appended_at_ms),
             settle,
+            recovered: false,
         };
         self.ahead = Some(Ahead {
             range,

@@ -163,6 +163,7 @@ impl<B> Lane<B> {
             records,
             bytes,
             mut stages,
+            recovered,
             ..
         } = range;
         stages.written = now;
@@ -171,6 +172,7 @@ impl<B> Lane<B> {
             records,
             bytes,
             stages,
+            recovered,
         });
         self.report_progress(self.reader_at_end && !self.has_range());
     }

@@ -9,6 +9,7 @@
 
 mod pace;
 mod tasks;
+mod traces;
 mod worker;
 
 use std::sync::Arc;

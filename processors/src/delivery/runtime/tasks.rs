@@ -14,9 +14,11 @@ use hindsight_schemas::ids::Partition;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::traces::Traces;
 use crate::delivery::dead_letter::dead_letter;
 use crate::delivery::lane::{Input, Opened};
 use crate::delivery::materializer::{Materializer, Poison, PrepareError, Prepared, WriteError};
+use crate::delivery::meters;
 use crate::delivery::range::RangeName;
 
 /// An answer for a lane.
@@ -39,6 +41,7 @@ pub(super) struct Tasks<M: Materializer> {
     pub(super) answers: Sender<Answer<M::Prepared>>,
     pub(super) waker: Waker,
     pub(super) write_timeout: Duration,
+    pub(super) traces: Traces,
     /// Turns to convert, of the whole process.
     pub(super) conversions: Arc<Semaphore>,
 }
@@ -60,7 +63,8 @@ impl<M: Materializer> Tasks<M> {
         });
     }
 
-    pub(super) fn prepare(&self, to: Address, name: RangeName, records: Vec<StoredRecord>) {
+    pub(super) fn prepare(&mut self, to: Address, name: RangeName, records: Vec<StoredRecord>) {
+        self.traces.cut(name, &records);
         let materializer = Arc::clone(&self.materializer);
         let (runtime, conversions) = (self.runtime.clone(), Arc::clone(&self.conversions));
         self.answer(to, async move {
@@ -79,6 +83,8 @@ impl<M: Materializer> Tasks<M> {
     pub(super) fn write(&self, to: Address, name: RangeName, batch: Arc<M::Prepared>, settle: bool) {
         let materializer = Arc::clone(&self.materializer);
         let limit = self.write_timeout;
+        let view = self.materializer.name();
+        let traced = self.traces.attempt(view, name, settle);
         self.answer(to, async move {
             let started = std::time::Instant::now();
             let write = async move {
@@ -88,14 +94,18 @@ impl<M: Materializer> Tasks<M> {
                 }
             };
             let attempt = tokio::spawn(tokio::time::timeout(limit, write)).await;
-            metrics::histogram!("hindsight_lane_write_seconds").record(started.elapsed());
-            Input::Written(match attempt {
+            let result = match attempt {
                 Ok(Ok(result)) => result,
                 Ok(Err(_)) => Err(WriteError::Ambiguous(format!(
                     "{name} was not answered in {limit:?}"
                 ))),
                 Err(error) => Err(WriteError::Ambiguous(format!("write of {name} died: {error}"))),
-            })
+            };
+            meters::wrote(view, started.elapsed(), &result);
+            if let Some(traced) = traced {
+                traced.ended(&result);
+            }
+            Input::Written(result)
         });
     }
 

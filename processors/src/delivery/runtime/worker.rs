@@ -12,16 +12,17 @@ use std::time::Duration;
 
 use hindsight_engines::log::{Commit, Consumer, ConsumerError, EventLog, Polled, Waker};
 use hindsight_schemas::ids::{Offset, Partition};
-use hindsight_schemas::reason::Reason;
 use tokio::runtime::Handle;
 
 use super::pace::Turns;
 use super::tasks::{Address, Answer, Tasks};
+use super::traces::Traces;
 use super::{DeliverySettings, group};
 use crate::delivery::budget::Share;
 use crate::delivery::clock::{Clock, Moment};
-use crate::delivery::lane::{Effect, Input, Lane, LaneSpec, Opened, Stages};
+use crate::delivery::lane::{Effect, Input, Lane, LaneSpec, Opened};
 use crate::delivery::materializer::Materializer;
+use crate::delivery::meters;
 use crate::delivery::status::{LaneStatus, StatusBoard};
 
 /// How often status and lag are made anew.
@@ -66,6 +67,7 @@ impl<M: Materializer> Worker<M> {
         status: StatusBoard,
         stopping: Arc<AtomicBool>,
     ) -> Result<Self, ConsumerError> {
+        meters::declare(materializer.name(), materializer.topics());
         let consumer = join_group(&*log, &*materializer)?;
         let (sender, answers) = channel();
         let tasks = Tasks {
@@ -75,6 +77,7 @@ impl<M: Materializer> Worker<M> {
             answers: sender,
             waker: consumer.waker(),
             write_timeout: settings.write_timeout,
+            traces: Traces::default(),
             conversions: share.conversions(),
         };
         Ok(Self {
@@ -224,6 +227,8 @@ impl<M: Materializer> Worker<M> {
 
     fn drop_lane(&mut self, partition: Partition) {
         if self.lanes.remove(&partition).is_some() {
+            meters::gone(self.tasks.materializer.name(), partition);
+            self.tasks.traces.forget(partition);
             self.tasks.materializer.on_revoked(partition);
         }
     }
@@ -316,22 +321,26 @@ impl<M: Materializer> Worker<M> {
             Effect::DeadLetter(poison) => self.tasks.dead_letter(to, poison),
             Effect::Write(range, batch) => self.tasks.write(to, range, batch, false),
             Effect::Settle(range, batch) => self.tasks.write(to, range, batch, true),
-            Effect::LettersSettled(letters) => count_letters(name, &letters),
+            Effect::LettersSettled(letters) => meters::lettered(name, partition.topic, &letters),
             Effect::Progress(progress) => self.tasks.materializer.on_progress(partition, progress),
             Effect::Finished {
                 records,
                 bytes,
                 stages,
+                recovered,
                 ..
-            } => count_range(name, records, bytes, stages),
+            } => {
+                let range = meters::Finished {
+                    records,
+                    bytes,
+                    stages,
+                    recovered,
+                };
+                meters::finished(name, partition.topic, &range);
+            }
             Effect::Alarm(alarm) => {
                 tracing::error!(materializer = name, %partition, %alarm, "lane alarm");
-                let labels = [("materializer", name), ("alarm", alarm.as_str())];
-                metrics::counter!("hindsight_lane_alarms_total", &labels).increment(1);
-                if let crate::delivery::lane::Alarm::Expired { from, to } = alarm {
-                    metrics::counter!("hindsight_lane_expired_records_total", "materializer" => name)
-                        .increment(to - from);
-                }
+                meters::alarmed(name, &alarm);
             }
             Effect::Stopped(error) => {
                 tracing::error!(materializer = name, %partition, %error, "lane stopped");
@@ -459,9 +468,11 @@ impl<M: Materializer> Worker<M> {
                 log_end: slot.log_end,
                 age: slot.lane.age(now),
                 held_bytes: slot.lane.held_bytes(),
+                pending: slot.lane.is_pending(),
                 error: slot.lane.last_error().map(ToString::to_string),
             });
         }
+        meters::lanes(self.tasks.materializer.name(), &lanes);
         self.status.publish(lanes);
     }
 }
@@ -474,22 +485,4 @@ fn join_group<M: Materializer>(
         &group(materializer.name(), materializer.view_generation()),
         materializer.topics(),
     )
-}
-
-fn count_letters(name: &'static str, letters: &[(Offset, Reason)]) {
-    for (_, reason) in letters {
-        let labels = [("materializer", name), ("reason", reason.as_str())];
-        metrics::counter!("hindsight_lane_dead_letters_total", &labels).increment(1);
-    }
-}
-
-fn count_range(name: &'static str, records: usize, bytes: usize, stages: Stages) {
-    metrics::counter!("hindsight_lane_ranges_total", "materializer" => name).increment(1);
-    metrics::counter!("hindsight_lane_records_total", "materializer" => name).increment(records as u64);
-    metrics::counter!("hindsight_lane_bytes_total", "materializer" => name).increment(bytes as u64);
-    metrics::histogram!("hindsight_lane_seconds", "materializer" => name).record(stages.whole());
-    for (stage, took) in stages.named() {
-        let labels = [("materializer", name), ("stage", stage)];
-        metrics::histogram!("hindsight_lane_stage_seconds", &labels).record(took);
-    }
 }
