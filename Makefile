@@ -49,7 +49,7 @@ corpus: ## Import CORPUS=folder of recordings, compare what the API gives with w
 bench: ## Benchmarks; CORPUS=folder of recordings for the end-to-end ones
 	@tools/bench
 
-bench-clients: ## What a call costs a service (the Java client), and whether 10,000 events a second arrive
+bench-clients: ## What a call costs a service (Java, Node, Rust), and whether the events arrive
 	@tools/bench-clients
 
 bench-sdk: ## What the recorder costs a page beside bare rrweb, and what arrives of visits that end suddenly

@@ -26,6 +26,15 @@ enum Run {
     Views(Views),
     /// The memory curve: a million events, and again with ClickHouse stopped.
     Memory(Memory),
+    /// What calls of the service clients cost: a report of what their own benchmarks found (`tools/bench-clients`).
+    Clients {
+        /// One JSON object a line.
+        #[arg(long)]
+        figures: PathBuf,
+        /// Where the report goes.
+        #[arg(long, default_value = "benches/results")]
+        out: PathBuf,
+    },
     /// The edge as a process of its own (what `edge` starts).
     #[command(hide = true)]
     ServeEdge {
@@ -85,6 +94,7 @@ fn main() -> anyhow::Result<()> {
         Run::Edge(over) => runs::edge::run(&over),
         Run::Views(views) => runs::views::run(&views),
         Run::Memory(memory) => runs::memory::run(&memory),
+        Run::Clients { figures, out } => runs::clients::run(&figures, &out),
         Run::ServeEdge { folder } => hindsight_benches::edge::serve(&folder),
     }
 }

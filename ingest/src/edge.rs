@@ -53,6 +53,8 @@ pub struct Edge {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) erased: Arc<dyn ErasedSessions>,
     pub(crate) budget: Budget,
+    /// What bodies cost whose key stands inside of them, until it is known: all of them together as much as a project.
+    pub(crate) keyless: Buckets,
     draining: AtomicBool,
     in_flight: TaskTracker,
 }
@@ -75,6 +77,7 @@ impl Edge {
             return Err(EdgeError::KeyWithoutProject(key.id.clone(), key.project.clone()));
         }
         let budget = Budget::new(options.edge.budget_bytes);
+        let keyless = Buckets::new(&options.rate);
         Ok(Self {
             options,
             activity: Arc::new(KeyActivity::new(&keys)),
@@ -83,6 +86,7 @@ impl Edge {
             log,
             erased,
             budget,
+            keyless,
             draining: AtomicBool::new(false),
             in_flight: TaskTracker::new(),
         })

@@ -26,7 +26,8 @@ const FIRST_STEP: usize = 64 * 1024;
 /// Bodies up to this size are inflated and scanned on the thread that received them: a hop costs more.
 const INLINE_BYTES: usize = 32 * 1024;
 
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+/// How a gzip body begins.
+pub(crate) const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 thread_local! {

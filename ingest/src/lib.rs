@@ -5,7 +5,7 @@
 //! ([`EdgeOptions::budget_bytes`]), whatever is sent.
 //!
 //! The way of a request: `answer` (language, CORS, metrics, drain) -> `authorize` (key, kind, origin) -> the route
-//! (`recordings`, `audit`, `config`, `sdk`) -> `body` and `inflate` (within `admission`) -> `scan` or `audit::normalise`
+//! (`recordings`, `audit`, `config`, `sdk`, `foreign`) -> `body` and `inflate` (within `admission`) -> `scan` or `audit::normalise`
 //! -> `append`.
 
 mod admission;
@@ -13,11 +13,13 @@ mod answer;
 mod append;
 mod audit;
 mod authorize;
+mod batch;
 mod body;
 mod client;
 mod config;
 mod edge;
 mod erased;
+mod foreign;
 mod inflate;
 mod meters;
 mod openapi;
@@ -47,19 +49,30 @@ use hindsight_schemas::reason::Reason;
 
 /// The routes of 'Writing', to be merged with others on one origin: unknown paths are left to those.
 pub fn routes(edge: Arc<Edge>) -> Router {
-    let method = || async { Refusal::plain(Reason::MethodNotAllowed) };
-    let preflight = || async { http::StatusCode::NO_CONTENT };
     Router::new()
         .route(
             "/v1/recordings/{session_id}/{tab}/{seq}",
             post(recordings::post).options(preflight).fallback(method),
         )
+        .route(
+            "/v1/rrweb",
+            post(foreign::rrweb::post).options(preflight).fallback(method),
+        )
         .route("/v1/audit", post(audit::post).options(preflight).fallback(method))
         .route("/v1/config", get(config::get).options(preflight).fallback(method))
         .route("/sdk.js", get(sdk::loader).fallback(method))
         .route("/sdk/{version}/{file}", get(sdk::file).fallback(method))
+        .merge(foreign::posthog::routes())
         .route_layer(axum::middleware::from_fn_with_state(edge.clone(), answer::answer))
         .with_state(edge)
+}
+
+async fn method() -> Refusal {
+    Refusal::plain(Reason::MethodNotAllowed)
+}
+
+async fn preflight() -> http::StatusCode {
+    http::StatusCode::NO_CONTENT
 }
 
 /// The whole edge, for a listener of its own: an unknown path is `not_found`, with CORS headers, too.

@@ -5,7 +5,15 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(crate::recordings::post, crate::audit::post, crate::config::get, crate::sdk::loader, crate::sdk::file),
+    paths(
+        crate::recordings::post,
+        crate::foreign::rrweb::post,
+        crate::foreign::posthog::snapshots::post,
+        crate::audit::post,
+        crate::config::get,
+        crate::sdk::loader,
+        crate::sdk::file
+    ),
     components(schemas(hindsight_schemas::problem::Problem, hindsight_schemas::problem::ProblemItem)),
     modifiers(&Bearer),
     tags((name = "writing", description = "recordings and audit events in"))

@@ -8,30 +8,29 @@ use std::time::Instant;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
-use hindsight_policy::project::RECORDINGS_CLASS;
-use hindsight_schemas::canonical::{canonical_bytes, hex};
-use hindsight_schemas::ids::{BatchId, SessionId, Topic};
+use hindsight_schemas::ids::{BatchId, Seq, SessionId, Tab, Topic};
 use hindsight_schemas::reason::Reason;
-use hindsight_schemas::record::{Codec, KeyKind, Record, RecordingBatch};
+use hindsight_schemas::record::{Codec, KeyKind};
 use http::StatusCode;
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::append::{Stamped, append, encode};
-use crate::authorize::{Caller, Door, authorize, origin_text};
+use crate::append::{append, encode};
+use crate::authorize::{Caller, Door, authorize};
+use crate::batch::{Batch, check_session_time, note_accepted, stamp};
 use crate::body;
-use crate::client::client;
-use crate::edge::Edge;
+use crate::edge::{Edge, Served};
 use crate::inflate::{codec, off_thread, with_plain};
 use crate::meters;
 use crate::pressure;
 use crate::rate::{Buckets, Charge};
 use crate::scan::{Fault, ScanError, Summary, scan};
-use crate::stamp::{EARLIEST_MS, Received, record_headers, rfc3339};
+use crate::stamp::Received;
 use hindsight_schemas::problem::{ItemFault, Problem, Refusal, Words};
 
-const DOOR: Door = Door {
+/// Who may record.
+pub(crate) const DOOR: Door = Door {
     kinds: &[KeyKind::Browser, KeyKind::App, KeyKind::Server],
     origin_may_be_absent: false,
 };
@@ -60,18 +59,6 @@ pub(crate) struct AcceptedBatch {
     level: &'static str,
     /// The server's time, Unix milliseconds.
     now_ms: i64,
-}
-
-/// What the canonical bytes of a batch say (DESIGN.md 4).
-#[derive(Serialize)]
-struct Canonical<'a> {
-    project: &'a str,
-    session_id: String,
-    tab: &'a str,
-    seq: u32,
-    received_at: String,
-    events: usize,
-    content_sha256: String,
 }
 
 /// A batch before its body is read.
@@ -144,29 +131,33 @@ pub(crate) async fn post(
     let checked = off_thread(packed.bytes.len(), move || check(packed, codec, most, &buckets)).await?;
     let summary = checked.scanned.map_err(refuse_scan)?;
     let (events, raw_bytes) = (summary.events, checked.raw_bytes);
-    let stamped = stamp(
-        &edge,
-        &parts,
-        admitted,
-        received,
+    let batch = Batch {
+        id: admitted.id,
+        codec,
+        is_final: admitted.is_final,
+        sent_at_ms: admitted.sent_at_ms,
         summary,
         raw_bytes,
-        checked.body.bytes,
-    )?;
+        body: checked.body.bytes,
+    };
+    let stamped = stamp(&edge, &parts, &admitted.caller, received, batch)?;
     let record = encode(stamped, edge.options.limits.record_bytes)?;
     // The body is now within the record; its share of the budget is held until the log has answered.
     let _held = checked.body.reservation;
     append(&edge, Topic::Recordings, vec![record]).await?;
     meters::batch(&served.project.id, events, raw_bytes);
-    let origin = parts.headers.get(http::header::ORIGIN).map_or("", origin_text);
-    edge.activity
-        .accepted(&key.id, received.ms(), origin, Some(session_id));
+    note_accepted(&edge, &parts, key, received, session_id);
+    Ok(accepted(served, events, in_flight_percent))
+}
+
+/// The answer to a batch that the log holds.
+pub(crate) fn accepted(served: &Served, events: usize, in_flight_percent: usize) -> Response {
     let accepted = AcceptedBatch {
         accepted: events,
         level: pressure::level(served.project.recording.level, in_flight_percent).as_str(),
         now_ms: Received::now().ms(),
     };
-    Ok((StatusCode::ACCEPTED, axum::Json(accepted)).into_response())
+    (StatusCode::ACCEPTED, axum::Json(accepted)).into_response()
 }
 
 async fn admit<'e>(
@@ -195,62 +186,46 @@ async fn admit<'e>(
 }
 
 fn batch_id(caller: &Caller<'_>, (session_id, tab, seq): Ids) -> Result<BatchId, Refusal> {
-    let session_id = session_id.parse().map_err(|error| {
+    Ok(BatchId {
+        project: caller.key.project.clone(),
+        session_id: session(&session_id)?,
+        tab: self::tab(&tab)?,
+        seq: self::seq(&seq)?,
+    })
+}
+
+/// A session's id as a sender writes it.
+pub(crate) fn session(text: &str) -> Result<SessionId, Refusal> {
+    text.parse().map_err(|error| {
         Refusal::new(
             Reason::NotSessionId,
             format!("session_id: {error}"),
             "session_id 必须是 UUIDv7",
         )
-    })?;
-    let tab = tab.parse().map_err(|_| {
+    })
+}
+
+/// A tab as a sender writes it.
+pub(crate) fn tab(text: &str) -> Result<Tab, Refusal> {
+    text.parse().map_err(|_| {
         Refusal::parameter(
             "tab",
             "is not 1 to 40 of A-Z, a-z, 0-9, '-' and '_'",
             "须为 1 到 40 个字母、数字、'-' 或 '_'",
         )
-    })?;
-    let digits = !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit());
-    let seq = seq.parse().ok().filter(|_| digits).ok_or_else(|| {
+    })
+}
+
+/// A batch's number as a sender writes it.
+pub(crate) fn seq(text: &str) -> Result<Seq, Refusal> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).ok_or_else(|| {
         Refusal::parameter(
             "seq",
             "is not a whole number from 0 to 4294967295",
             "须为 0 到 4294967295 的整数",
         )
-    })?;
-    Ok(BatchId {
-        project: caller.key.project.clone(),
-        session_id,
-        tab,
-        seq,
     })
-}
-
-fn check_session_time(
-    edge: &Edge,
-    session_id: SessionId,
-    import: bool,
-    received: Received,
-) -> Result<(), Refusal> {
-    let limits = &edge.options.limits;
-    let now_ms = received.ms();
-    let ms = |seconds: u64| i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX);
-    let earliest = if import {
-        EARLIEST_MS
-    } else {
-        now_ms.saturating_sub(ms(limits.session_age_s))
-    };
-    let latest = now_ms.saturating_add(ms(limits.session_ahead_s));
-    if (earliest..=latest).contains(&session_id.unix_ms()) {
-        return Ok(());
-    }
-    let refusal = Refusal::new(
-        Reason::SessionTime,
-        format!(
-            "the session id's time must lie within {earliest} and {latest} Unix ms (limits.session_age_s, limits.session_ahead_s): start a session anew with now_ms"
-        ),
-        format!("会话编号的时间须在 {earliest} 与 {latest}（Unix 毫秒）之间：请用 now_ms 重新开始会话"),
-    );
-    Err(refusal.at_time(now_ms))
 }
 
 pub(crate) fn flag(name: &str, value: Option<&str>) -> Result<bool, Refusal> {
@@ -324,82 +299,4 @@ pub(crate) fn refuse_scan(error: ScanError) -> Refusal {
         reason,
         detail,
     }])
-}
-
-fn stamp(
-    edge: &Edge,
-    parts: &Parts,
-    admitted: Admitted<'_>,
-    received: Received,
-    summary: Summary,
-    raw_bytes: usize,
-    body: Vec<u8>,
-) -> Result<Stamped, Refusal> {
-    let Admitted {
-        caller,
-        id,
-        codec,
-        is_final,
-        sent_at_ms,
-    } = admitted;
-    let project = &caller.served.project;
-    let client = client(parts, &edge.options);
-    let canonical = canonical_bytes(&Canonical {
-        project: id.project.as_str(),
-        session_id: id.session_id.to_string(),
-        tab: id.tab.as_str(),
-        seq: id.seq,
-        received_at: rfc3339(received.us),
-        events: summary.events,
-        content_sha256: hex(&summary.content_sha256),
-    })
-    .expect("texts and small numbers have a canonical form");
-    let key = id.log_key();
-    let headers = record_headers(&id.project, "hindsight.RecordingBatch", &parts.headers);
-    let batch = RecordingBatch {
-        project: id.project,
-        session_id: id.session_id,
-        tab: id.tab,
-        seq: id.seq,
-        received_at_us: received.us,
-        sent_at_ms,
-        clock_offset_ms: sent_at_ms.map(|sent| received.ms().saturating_sub(sent)),
-        first_at_ms: summary.first_at_ms,
-        last_at_ms: summary.last_at_ms,
-        events: signed(summary.events),
-        raw_bytes: signed(raw_bytes),
-        keyframe: summary.keyframe,
-        ended: summary.ended,
-        is_final,
-        layout: summary.layout,
-        codec,
-        body,
-        content_sha256: summary.content_sha256.to_vec(),
-        canonical,
-        key_id: caller.key.id.clone(),
-        key_kind: caller.key.kind,
-        level: project.recording.level.as_str().to_owned(),
-        retention_class: RECORDINGS_CLASS.to_owned(),
-        expires_at_s: project
-            .expires_at_s(RECORDINGS_CLASS, received.s())
-            .ok_or_else(|| Refusal::plain(Reason::Internal))?,
-        rules_version: project.rules_version,
-        source: project.source.clone(),
-        device: String::new(),
-        client_ip: client.ip,
-        user_agent: client.user_agent,
-        country: client.country,
-        encryption_key_id: String::new(),
-        encryption_suite: String::new(),
-    };
-    Ok(Stamped {
-        topic: Topic::Recordings,
-        key,
-        record: Record::Recording(batch),
-        headers,
-    })
-}
-
-fn signed(count: usize) -> i64 {
-    i64::try_from(count).expect("counts of what is in memory fit")
 }

@@ -108,14 +108,14 @@ FROM
 LEFT ANY JOIN
 (
     SELECT project, session_id, max(generation) AS newest,
-           groupArrayIf((generation, tab, seq_from, seq_to, seqs_missing), generation > 0) AS frames
+           groupArrayIf((generation, tab, seq_from, seq_to, seqs_missing, seqs_held), generation > 0) AS frames
     FROM {db}.segments FINAL
     GROUP BY project, session_id
 ) AS g ON f.project = g.project AND f.session_id = g.session_id
 WHERE (f.generation > 0 AND f.generation = g.newest)
    OR (f.generation = 0 AND f.place = 1 AND NOT arrayExists(
           held -> held.1 = g.newest AND held.2 = f.tab AND held.3 <= f.seq_from AND held.4 >= f.seq_from
-              AND NOT has(held.5, f.seq_from), g.frames));
+              AND if(empty(held.6), NOT has(held.5, f.seq_from), has(held.6, f.seq_from)), g.frames));
 
 CREATE OR REPLACE VIEW hindsight.audit AS
 SELECT project, id, source_id, occurred_at, received_at, action, operation, actor_type, user_id, user_name, roles,

@@ -102,6 +102,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(3, "0003", "sessions"),
     migration!(4, "0004", "segments"),
     migration!(5, "0005", "audit_events"),
+    migration!(6, "0006", "seqs_held"),
 ];
 
 /// Statements that make the databases and the table in which migrations are recorded.
@@ -122,12 +123,13 @@ pub fn people_views(dialect: Dialect, view_generation: u32) -> Vec<String> {
     expand(include_str!("../clickhouse/views.sql"), dialect, view_generation)
 }
 
-/// The statements for all nodes of a cluster: each database, table and view is made on every one. An empty name leaves
+/// The statements for all nodes of a cluster: each database, table and view is made, or changed, on every one. An empty name leaves
 /// them as they are.
 pub fn on_cluster(statements: Vec<String>, cluster: &str) -> Vec<String> {
-    const MADE: [&str; 3] = [
+    const MADE: [&str; 4] = [
         "CREATE DATABASE IF NOT EXISTS ",
         "CREATE TABLE IF NOT EXISTS ",
+        "ALTER TABLE ",
         "CREATE OR REPLACE VIEW ",
     ];
     if cluster.is_empty() {
@@ -136,7 +138,7 @@ pub fn on_cluster(statements: Vec<String>, cluster: &str) -> Vec<String> {
     let quoted = cluster.replace('\\', "\\\\").replace('`', "\\`");
     let everywhere = |mut statement: String| {
         let made = MADE.iter().find(|made| statement.starts_with(**made));
-        let begin = made.expect("our statements make things").len();
+        let begin = made.expect("our statements make things, or change them").len();
         let name = statement[begin..].find(|character: char| character.is_whitespace());
         statement.insert_str(
             begin + name.expect("something follows the name"),

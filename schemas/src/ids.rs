@@ -156,8 +156,12 @@ uuid_v7_id!(
     AuditId
 );
 
-/// The number of a batch within its tab: 0, 1, 2, ...
+/// The number of a batch within its tab: 0, 1, 2, ..., or from [`FIRST_CLOCKED`] on made of its time.
 pub type Seq = u32;
+
+/// From here on numbers tell the order of batches and don't count them, so a hole between two is no gap: they are made
+/// where a recorder numbers nothing itself (`docs/adr/0017-recorders-already-in-the-field.md`). No recorder counts so far.
+pub const FIRST_CLOCKED: Seq = 1 << 31;
 
 /// Identity of a batch: a retry carries the same identity and the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -298,8 +298,10 @@ row! {
     seq_from: u32,
     /// Last batch in the frame, inclusive.
     seq_to: u32,
-    /// Batches between the two that the frame does not hold.
+    /// Batches between the two that the frame does not hold; empty where `seqs_held` says it.
     seqs_missing: Vec<u32>,
+    /// The batches that it holds, where those are fewer than the missing ones.
+    seqs_held: Vec<u32>,
     /// Least event time.
     from_at: Millis,
     /// Greatest event time.

@@ -1,5 +1,6 @@
 //! One file a report.
 
+pub(crate) mod clients;
 pub(crate) mod edge;
 pub(crate) mod memory;
 pub(crate) mod views;

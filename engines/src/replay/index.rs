@@ -41,6 +41,7 @@ struct FrameRow {
     seq_from: Seq,
     seq_to: Seq,
     seqs_missing: Vec<Seq>,
+    seqs_held: Vec<Seq>,
     from_at: Millis,
     to_at: Millis,
     generation: u32,
@@ -48,6 +49,17 @@ struct FrameRow {
     log_partition: u32,
     log_offset: u64,
     content: RowDigest,
+}
+
+impl FrameRow {
+    /// The numbers of its batches.
+    fn held(&self) -> impl Iterator<Item = Seq> + '_ {
+        let range = (self.seq_from..=self.seq_to).filter(|seq| !self.seqs_missing.contains(seq));
+        // Where the held ones are named, the range may be as wide as numbers are.
+        let named = self.seqs_held.iter().copied();
+        let range = self.seqs_held.is_empty().then_some(range);
+        named.chain(range.into_iter().flatten())
+    }
 }
 
 impl Index {
@@ -100,7 +112,7 @@ impl Index {
         }
         let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
         let sql = format!(
-            "SELECT object, frame, tab, seq_from, seq_to, seqs_missing, from_at, to_at, generation, log_id, \
+            "SELECT object, frame, tab, seq_from, seq_to, seqs_missing, seqs_held, from_at, to_at, generation, log_id, \
              log_partition, log_offset, lower(hex(content_sha256)) AS content \
              FROM {}.segments FINAL WHERE {OF_SESSION} AND object IN {{objects:Array(String)}} \
              ORDER BY object, frame LIMIT {MAX_LOST}",
@@ -153,11 +165,10 @@ fn batches<'a>(
         };
         (position, Digest(row.content.0))
     });
-    let seqs = (row.seq_from..=row.seq_to).filter(|seq| !row.seqs_missing.contains(seq));
     let tab = row.tab.parse().ok();
     let whose = frame.zip(tab);
     whose.into_iter().flat_map(move |(frame, tab)| {
-        seqs.clone().map(move |seq| LostBatch {
+        row.held().map(move |seq| LostBatch {
             project: project.clone(),
             session_id: session,
             tab: hindsight_schemas::ids::Tab::clone(&tab),

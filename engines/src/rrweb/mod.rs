@@ -2,9 +2,11 @@
 //! facts at its head.
 //!
 //! **Invariant:** an event's text is a slice of the body, byte for byte as it was sent. The edge validated the
-//! body; nothing here panics, recurses or allocates by what a body says, valid or not.
+//! body; nothing here panics, recurses or allocates by what a body says, valid or not. ([`foreign`], which reads what
+//! others wrote, has bounds of its own.)
 
 mod blocks;
+pub mod foreign;
 pub mod gunzip;
 pub mod head;
 pub mod inflate;

@@ -9,6 +9,7 @@ use hindsight_engines::segments::{
     CompactOptions, Compacted, Encoded, FrameReader, Holdings, Keep, Manifest, Month, Put, Sources, State,
     Window, compact, footer,
 };
+use hindsight_schemas::ids::FIRST_CLOCKED;
 use hindsight_schemas::record::{Codec, Layout};
 use proptest::prelude::*;
 
@@ -210,6 +211,23 @@ async fn frames_are_served_alone_or_with_their_dictionary() {
         }
     }
     assert!(dcz > 0);
+}
+
+#[tokio::test]
+async fn numbers_that_tell_time_have_no_holes() {
+    let events = recording("spa-todomvc-1");
+    let mut sent = batches("w_1", &events, 40);
+    for batch in &mut sent {
+        batch.seq = FIRST_CLOCKED + 64_000 * batch.seq;
+    }
+    let mut world = World::new();
+    world.flush_all(0, sent, 6).await;
+    let manifest = world.manifest(None);
+    assert_eq!((manifest.state, &manifest.gaps[..]), (State::Stored, &[][..]));
+    let packed = compacted(&world, &manifest, Compression::HOT).await;
+    let manifest = world.manifest(Some(packed.claim));
+    assert_eq!((manifest.state, &manifest.gaps[..]), (State::Complete, &[][..]));
+    assert_eq!(world.read(&manifest, "w_1", ALL).await, events);
 }
 
 #[tokio::test]

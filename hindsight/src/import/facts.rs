@@ -6,7 +6,7 @@ use hindsight_schemas::ids::Reference;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::recording::{Event, FULL_SNAPSHOT, Tab};
+use crate::recording::{FULL_SNAPSHOT, KeptEvent, Tab};
 
 /// rrweb's `EventType.Custom`.
 const CUSTOM: u8 = 5;
@@ -54,10 +54,10 @@ impl Facts {
     }
 }
 
-fn custom(at_ms: i64, tag: &str, payload: &serde_json::Value) -> serde_json::Result<Event> {
+fn custom(at_ms: i64, tag: &str, payload: &serde_json::Value) -> serde_json::Result<KeptEvent> {
     let event = json!({"type": CUSTOM, "timestamp": at_ms, "data": {"tag": tag, "payload": payload}});
     let text: Box<RawValue> = to_raw_value(&event)?;
-    Ok(Event {
+    Ok(KeptEvent {
         kind: CUSTOM,
         at_ms,
         text,

@@ -26,7 +26,7 @@ use self::plan::{Job, Plan};
 use self::progress::Progress;
 use self::report::Report;
 use crate::recording::identity::{self, SessionFrom};
-use crate::recording::{Tab, cut, decode, playable, unpack};
+use crate::recording::{self, Tab, cut, playable, unpack};
 
 /// Ids ahead of the clock by more than this are refused by the edge (API.md 'Conventions').
 const AHEAD_MS: i64 = 3_600_000;
@@ -183,7 +183,7 @@ fn read(job: &Job, options: &Options) -> anyhow::Result<Vec<Recording>> {
         let named = texts.into_iter().flatten();
         return named
             .map(|text| {
-                let tabs = decode::tabs(&text.bytes).with_context(|| text.name.clone())?;
+                let tabs = recording::tabs(&text.bytes).with_context(|| text.name.clone())?;
                 finish(plan::stem(&text.name), tabs).with_context(|| text.name.clone())
             })
             .collect();
@@ -191,7 +191,7 @@ fn read(job: &Job, options: &Options) -> anyhow::Result<Vec<Recording>> {
     let mut all = Vec::new();
     for (file, window) in job.files.iter().zip(&job.windows) {
         for text in unpack::texts(file)? {
-            let mut tabs = decode::tabs(&text.bytes).with_context(|| text.name.clone())?;
+            let mut tabs = recording::tabs(&text.bytes).with_context(|| text.name.clone())?;
             for tab in &mut tabs {
                 tab.window = format!("{window}{}", tab.window);
             }

@@ -88,6 +88,8 @@ catalogue! {
             "Operations that audit events told of, by how they ended: success or failure";
         hindsight_edge_levels_lowered_total Counter ["level"] Event,
             "Answers that told a recorder to send less, by the level named";
+        hindsight_edge_posthog_dropped_total Counter [] Event,
+            "Calls with posthog-js' analytics, which are answered and not kept";
         hindsight_refused_total Counter ["reason"] Event,
             "Requests and events of writers that were not kept (docs/refusals.md)";
         hindsight_connections_open Gauge [] Always,

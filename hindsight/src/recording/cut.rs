@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Event, FULL_SNAPSHOT, META, Tab};
+use super::{FULL_SNAPSHOT, KeptEvent, META, Tab};
 
 /// Raw bytes of a batch; only a single larger event or keyframe passes it.
 const MAX_BYTES: usize = 1 << 20;
@@ -32,7 +32,7 @@ pub(crate) fn batches(tab: &Tab) -> Vec<Range<usize>> {
     ranges
 }
 
-fn is_keyframe_at(events: &[Event], index: usize) -> bool {
+fn is_keyframe_at(events: &[KeptEvent], index: usize) -> bool {
     events[index].kind == META
         && events
             .get(index + 1)
@@ -40,7 +40,7 @@ fn is_keyframe_at(events: &[Event], index: usize) -> bool {
 }
 
 /// The body of a batch: one event a line.
-pub(crate) fn body(events: &[Event]) -> Vec<u8> {
+pub(crate) fn body(events: &[KeptEvent]) -> Vec<u8> {
     let mut body = Vec::with_capacity(events.iter().map(|event| event.text.get().len() + 1).sum());
     for event in events {
         body.extend_from_slice(event.text.get().as_bytes());
@@ -55,9 +55,9 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
-    fn event(kind: u8, size: usize) -> Event {
+    fn event(kind: u8, size: usize) -> KeptEvent {
         let text = RawValue::from_string(format!("\"{}\"", "x".repeat(size))).unwrap();
-        Event { kind, at_ms: 0, text }
+        KeptEvent { kind, at_ms: 0, text }
     }
 
     fn tab(events: &[(u8, usize)]) -> Tab {

@@ -1,38 +1,16 @@
 //! Foreign recordings: files unpacked, events found, checked, cut into batches, and named. Pure code over bytes,
 //! save for [`unpack`], which reads files.
 //!
-//! **Invariant:** the same file gives the same session id and the same batches, so an import can be repeated.
-//! An event's text is kept byte for byte, save where it was packed (then it is what the packed text says) or
-//! spread over several lines (then its line breaks are taken out).
+//! **Invariant:** the same file gives the same session id and the same batches, so an import can be repeated. How
+//! events are found, and what their texts are, is [`hindsight_engines::rrweb::foreign`]'s.
 
 pub(crate) mod cut;
-pub(crate) mod decode;
 pub(crate) mod identity;
-mod packed;
 pub(crate) mod playable;
 pub(crate) mod unpack;
 
-use serde_json::value::RawValue;
-
-/// Events of one document load, in the order of the file.
-#[derive(Debug, Default)]
-pub(crate) struct Tab {
-    /// What the file calls it (a window id), or empty.
-    pub(crate) window: String,
-    /// Its events.
-    pub(crate) events: Vec<Event>,
-}
-
-/// One recorder event.
-#[derive(Debug)]
-pub(crate) struct Event {
-    /// The rrweb type (0 to 6).
-    pub(crate) kind: u8,
-    /// Unix milliseconds.
-    pub(crate) at_ms: i64,
-    /// Its JSON text, on one line.
-    pub(crate) text: Box<RawValue>,
-}
+use hindsight_engines::rrweb::foreign::{self, ForeignError};
+pub(crate) use hindsight_engines::rrweb::foreign::{KeptEvent, Tab};
 
 /// rrweb's `EventType.FullSnapshot`.
 pub(crate) const FULL_SNAPSHOT: u8 = 2;
@@ -40,3 +18,13 @@ pub(crate) const FULL_SNAPSHOT: u8 = 2;
 pub(crate) const INCREMENTAL: u8 = 3;
 /// rrweb's `EventType.Meta`.
 pub(crate) const META: u8 = 4;
+
+/// The tabs of a text, in the order of their first event.
+pub(crate) fn tabs(text: &[u8]) -> Result<Vec<Tab>, ForeignError> {
+    let mut left = unpack::MAX_TEXT_BYTES;
+    foreign::tabs(text, &mut |bytes| {
+        let room = left.checked_sub(bytes as u64);
+        left = room.unwrap_or(0);
+        room.is_some()
+    })
+}

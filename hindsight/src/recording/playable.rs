@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Event, FULL_SNAPSHOT, INCREMENTAL, META, Tab};
+use super::{FULL_SNAPSHOT, INCREMENTAL, KeptEvent, META, Tab};
 
 /// Times below this are seconds, or no Unix time at all (1973 in milliseconds).
 const LEAST_PLAUSIBLE_MS: i64 = 100_000_000_000;
@@ -70,7 +70,7 @@ pub(crate) fn judge(tab: &Tab) -> Verdict {
     verdict
 }
 
-fn judge_keyframe(events: &[Event], first: usize, verdict: &mut Verdict) {
+fn judge_keyframe(events: &[KeptEvent], first: usize, verdict: &mut Verdict) {
     match events[..first].iter().rev().find(|event| event.kind == META) {
         None => verdict
             .faults
@@ -116,13 +116,13 @@ fn judge_keyframe(events: &[Event], first: usize, verdict: &mut Verdict) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::decode;
+    use crate::recording;
 
     const META: &str = r#"{"type":4,"data":{"href":"","width":9,"height":9},"timestamp":1700000000000}"#;
     const FULL: &str = r#"{"type":2,"data":{"node":{}},"timestamp":1700000000001}"#;
 
     fn check(lines: &[&str], fault: &str) {
-        let tabs = decode::tabs(lines.join("\n").as_bytes()).unwrap();
+        let tabs = recording::tabs(lines.join("\n").as_bytes()).unwrap();
         let verdict = judge(&tabs[0]);
         if fault.is_empty() {
             assert_eq!(verdict, Verdict::default());

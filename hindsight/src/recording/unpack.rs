@@ -144,7 +144,7 @@ fn inflate(bytes: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-pub(super) fn read_bounded(packed: impl Read) -> anyhow::Result<Vec<u8>> {
+fn read_bounded(packed: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     packed.take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_TEXT_BYTES {

@@ -1,8 +1,10 @@
 //! What became of the last calls with each key: remembered where a call was kept and where it was refused.
 
+use hindsight_schemas::ids::SessionId;
 use hindsight_schemas::reason::Reason;
 
-use crate::house::{EVENTS, House, ORIGIN, SERVER};
+use crate::foreign::{posthog, snapshot};
+use crate::house::{EVENTS, House, ORIGIN, SERVER, now_ms};
 
 #[tokio::test]
 async fn the_last_kept_and_the_last_refused_call_of_a_key_are_remembered() {
@@ -48,4 +50,16 @@ async fn keys_that_nobody_knows_and_server_keys_are_told_apart() {
     assert_eq!(house.audit("").body(event).send().await.unwrap().status(), 202);
     assert!(activity.of("s").accepted.is_some());
     assert_eq!(activity.of("b"), Default::default());
+}
+
+#[tokio::test]
+async fn a_call_of_another_recorder_is_remembered_with_its_visit() {
+    let house = House::new().await;
+    let activity = house.edge.activity();
+    let session = SessionId::from_parts(now_ms() - 10_000, [3; 10]);
+    let call = format!("[{}]", snapshot(session, &session.to_string(), EVENTS));
+    assert_eq!(posthog(&house, "").body(call).send().await.unwrap().status(), 200);
+    let accepted = activity.of("b").accepted.unwrap();
+    assert_eq!(accepted.origin, ORIGIN);
+    assert_eq!(accepted.session_id, Some(session));
 }

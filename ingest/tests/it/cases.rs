@@ -6,6 +6,7 @@ use hindsight_schemas::reason::Reason;
 use reqwest::RequestBuilder;
 use serde_json::json;
 
+use crate::foreign::{posthog, snapshot};
 use crate::house::{APP, BROWSER, EVENTS, House, ORIGIN, SERVER, erased_session, gzip, now_ms, zstd};
 use crate::log::Mood;
 
@@ -77,6 +78,21 @@ fn nested(levels: usize) -> String {
         "[".repeat(levels),
         "]".repeat(levels)
     )
+}
+
+fn rrweb(house: &House, body: impl Into<reqwest::Body>) -> RequestBuilder {
+    house
+        .post(&format!("/v1/rrweb?key={APP}&session={}", fresh()))
+        .body(body)
+}
+
+fn posthog_session() -> String {
+    // Within a day of now, and the same all day.
+    SessionId::from_parts(now_ms() / 86_400_000 * 86_400_000, [1; 10]).to_string()
+}
+
+fn posthog_call() -> String {
+    snapshot(posthog_session().parse().unwrap(), "no uuid", EVENTS)
 }
 
 fn good_audit(index: usize) -> serde_json::Value {
@@ -237,6 +253,45 @@ pub(crate) const CASES: &[Case] = &[
     }),
     case("a sent_at that is no number", Reason::BadParameter, |house| {
         house.batch("sent_at=now").body(EVENTS)
+    }),
+    case("plain rrweb without a session", Reason::NotSessionId, |house| {
+        house.post(&format!("/v1/rrweb?key={APP}")).body(EVENTS)
+    }),
+    case("plain rrweb that is no event", Reason::NotRrweb, |house| {
+        rrweb(house, r#"{"events":[{"hello":1}]}"#)
+    }),
+    case("packed rrweb that is damaged", Reason::BadEncoding, |house| {
+        rrweb(house, r#"["x\u009cnonsense"]"#)
+    }),
+    case("a bomb within a packed event", Reason::TooLarge, |house| {
+        let packed: String = gzip(&bomb()).into_iter().map(char::from).collect();
+        rrweb(
+            house,
+            json!([{"type": 2, "cv": "2024-10", "timestamp": 1, "data": packed}]).to_string(),
+        )
+    }),
+    case("posthog-js with an unknown token", Reason::UnknownKey, |house| {
+        let call = posthog_call().replace(BROWSER, "phc_nobody");
+        posthog(house, "").body(call)
+    }),
+    case("posthog-js on a wrong origin", Reason::WrongOrigin, |house| {
+        house
+            .post("/s/")
+            .header("origin", "https://evil.example")
+            .body(posthog_call())
+    }),
+    case(
+        "posthog-js with a session id of old",
+        Reason::NotSessionId,
+        |house| posthog(house, "").body(posthog_call().replace(&posthog_session(), "visit-1")),
+    ),
+    case(
+        "posthog-js in an unknown packing",
+        Reason::UnsupportedEncoding,
+        |house| posthog(house, "compression=brotli").body(posthog_call()),
+    ),
+    case("posthog-js in a damaged packing", Reason::BadEncoding, |house| {
+        posthog(house, "compression=lz64").body("data=AAAA")
     }),
     case("an unknown path", Reason::NotFound, |house| {
         house.post("/v1/nothing")

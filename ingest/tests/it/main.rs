@@ -7,6 +7,7 @@ mod audit;
 mod cases;
 mod connections;
 mod drain;
+mod foreign;
 mod house;
 mod log;
 mod recordings;

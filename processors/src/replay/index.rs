@@ -1,7 +1,10 @@
 //! Rows of the replay index, made from footers. Pure.
 
+use std::collections::BTreeSet;
+
 use hindsight_engines::segments::FlushFrame;
 use hindsight_engines::segments::format::{Batch, Footer, Frame};
+use hindsight_schemas::ids::Seq;
 use hindsight_schemas::row_binary::{Digest, Millis, Seconds};
 use hindsight_schemas::rows::Segment;
 
@@ -53,11 +56,12 @@ fn row(
     generation: u32,
     content_sha256: Digest,
 ) -> Segment {
-    let seqs: Vec<u32> = frame.runs.iter().map(|run| run.seq).collect();
+    let seqs: BTreeSet<Seq> = frame.runs.iter().map(|run| run.seq).collect();
     let (from, to) = (
-        seqs.iter().min().copied().unwrap_or(0),
-        seqs.iter().max().copied().unwrap_or(0),
+        seqs.first().copied().unwrap_or(0),
+        seqs.last().copied().unwrap_or(0),
     );
+    let (seqs_missing, seqs_held) = within(from, to, seqs);
     let first = held
         .iter()
         .map(|batch| batch.position)
@@ -71,7 +75,8 @@ fn row(
         tab: frame.tab.to_string(),
         seq_from: from,
         seq_to: to,
-        seqs_missing: (from..to).filter(|seq| !seqs.contains(seq)).collect(),
+        seqs_missing,
+        seqs_held,
         from_at: Millis(frame.from_ms),
         to_at: Millis(frame.to_ms),
         keyframe: !frame.keyframes.is_empty(),
@@ -90,5 +95,35 @@ fn row(
         log_id: position.log_id.0,
         log_partition: position.partition.partition,
         log_offset: position.offset,
+    }
+}
+
+/// (missing, held): which numbers a frame lacks, or which it holds where those are fewer. Numbers may lie as far apart as
+/// a writer likes, so what is listed is bounded by what the frame holds.
+fn within(from: Seq, to: Seq, held: BTreeSet<Seq>) -> (Vec<Seq>, Vec<Seq>) {
+    let missing = (u64::from(to) - u64::from(from) + 1).saturating_sub(held.len() as u64);
+    if missing > held.len() as u64 {
+        return (Vec::new(), held.into_iter().collect());
+    }
+    ((from..to).filter(|seq| !held.contains(seq)).collect(), Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(held: &[Seq], missing: &[Seq], named: &[Seq]) {
+        let (from, to) = (held[0], held[held.len() - 1]);
+        let (lacks, holds) = within(from, to, held.iter().copied().collect());
+        assert_eq!((&lacks[..], &holds[..]), (missing, named), "{held:?}");
+    }
+
+    #[test]
+    fn the_shorter_list_is_kept() {
+        check(&[7], &[], &[]);
+        check(&[0, 1, 2, 4], &[3], &[]);
+        check(&[0, 2], &[1], &[]);
+        check(&[0, 9], &[], &[0, 9]);
+        check(&[0, Seq::MAX], &[], &[0, Seq::MAX]);
     }
 }

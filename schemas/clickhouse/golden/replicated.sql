@@ -222,9 +222,11 @@ ORDER BY (project, toStartOfHour(id_at), id)
 TTL expires_at
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800;
 
+ALTER TABLE hindsight_g1.segments ON CLUSTER `main` ADD COLUMN IF NOT EXISTS `seqs_held` Array(UInt32) CODEC(ZSTD(1)) AFTER `seqs_missing`;
+
 CREATE OR REPLACE VIEW hindsight.batches ON CLUSTER `main` AS
 SELECT project, session_id, tab, seq, first_at, last_at, received_at, events, keyframe, raw_bytes, bytes,
-       clock_offset_ms, level, log_partition, log_offset
+       clock_offset_ms, level, log_partition, log_offset, started_at AS id_at
 FROM hindsight_g1.batches FINAL
 WHERE expires_at > now();
 
@@ -238,33 +240,33 @@ SELECT e.project AS project, e.session_id AS session_id, e.tab AS tab, e.seq AS 
        if(e.device_id = '', b.device_id, e.device_id) AS device_id,
        if(e.source = '', b.source, e.source) AS source,
        if(e.release = '', b.release, e.release) AS release,
-       e.browser AS browser, e.os AS os, e.device AS device, e.country AS country
+       e.browser AS browser, e.os AS os, e.device AS device, e.country AS country, e.started_at AS id_at
 FROM hindsight_g1.recorder_events AS e FINAL
 INNER JOIN
 (
-    SELECT w.project AS project, w.session_id AS session_id, w.log_id AS log_id, w.log_partition AS log_partition,
+    SELECT w.project AS project, w.session_id AS session_id, w.started_at AS started_at, w.log_id AS log_id, w.log_partition AS log_partition,
            w.log_offset AS log_offset, s.user_id AS user_id, s.device_id AS device_id, s.source AS source,
            s.release AS release
     FROM hindsight_g1.batches AS w FINAL
     LEFT ANY JOIN
     (
-        SELECT project, session_id,
+        SELECT project, session_id, started_at,
                argMaxIf(user_id, last_at, user_id != '') AS user_id,
                argMaxIf(device_id, last_at, device_id != '') AS device_id,
                argMaxIf(source, last_at, source != '') AS source,
                argMaxIf(release, last_at, release != '') AS release
         FROM hindsight_g1.batches FINAL
-        GROUP BY project, session_id
-    ) AS s ON w.project = s.project AND w.session_id = s.session_id
+        GROUP BY project, session_id, started_at
+    ) AS s ON w.project = s.project AND w.session_id = s.session_id AND w.started_at = s.started_at
 ) AS b
-    ON e.project = b.project AND e.session_id = b.session_id
+    ON e.project = b.project AND e.session_id = b.session_id AND e.started_at = b.started_at
     AND e.log_id = b.log_id AND e.log_partition = b.log_partition AND e.log_offset = b.log_offset
 WHERE e.expires_at > now();
 
 CREATE OR REPLACE VIEW hindsight.sessions ON CLUSTER `main` AS
 SELECT project, session_id, source, release, started_at, last_at, duration_ms, active_ms, user_id, user_name,
        device_id, references, entry_url, pages, tabs, batches, events, clicks, inputs, errors, rage_clicks, browser,
-       os, device, screen, country, raw_bytes, stored_bytes, state, clock
+       os, device, screen, country, raw_bytes, stored_bytes, state, clock, id_at
 FROM hindsight_g1.sessions FINAL
 WHERE expires_at > now()
 UNION ALL
@@ -296,12 +298,13 @@ SELECT b.project AS project, b.session_id AS session_id,
        sum(b.raw_bytes) AS raw_bytes,
        sum(b.bytes) AS stored_bytes,
        'receiving' AS state,
-       if(max(abs(ifNull(b.clock_offset_ms, 0))) > 300000, 'suspect', 'ok') AS clock
+       if(max(abs(ifNull(b.clock_offset_ms, 0))) > 300000, 'suspect', 'ok') AS clock,
+       b.started_at AS id_at
 FROM hindsight_g1.batches AS b FINAL
-LEFT ANTI JOIN (SELECT project, session_id FROM hindsight_g1.sessions) AS closed
-    ON b.project = closed.project AND b.session_id = closed.session_id
+LEFT ANTI JOIN (SELECT project, session_id, id_at FROM hindsight_g1.sessions) AS closed
+    ON b.project = closed.project AND b.session_id = closed.session_id AND b.started_at = closed.id_at
 WHERE b.expires_at > now()
-GROUP BY b.project, b.session_id;
+GROUP BY b.project, b.session_id, b.started_at;
 
 CREATE OR REPLACE VIEW hindsight.segments ON CLUSTER `main` AS
 SELECT f.project AS project, f.session_id AS session_id, f.tab AS tab, f.seq_from AS seq_from, f.seq_to AS seq_to,
@@ -318,14 +321,14 @@ FROM
 LEFT ANY JOIN
 (
     SELECT project, session_id, max(generation) AS newest,
-           groupArrayIf((generation, tab, seq_from, seq_to, seqs_missing), generation > 0) AS frames
+           groupArrayIf((generation, tab, seq_from, seq_to, seqs_missing, seqs_held), generation > 0) AS frames
     FROM hindsight_g1.segments FINAL
     GROUP BY project, session_id
 ) AS g ON f.project = g.project AND f.session_id = g.session_id
 WHERE (f.generation > 0 AND f.generation = g.newest)
    OR (f.generation = 0 AND f.place = 1 AND NOT arrayExists(
           held -> held.1 = g.newest AND held.2 = f.tab AND held.3 <= f.seq_from AND held.4 >= f.seq_from
-              AND NOT has(held.5, f.seq_from), g.frames));
+              AND if(empty(held.6), NOT has(held.5, f.seq_from), has(held.6, f.seq_from)), g.frames));
 
 CREATE OR REPLACE VIEW hindsight.audit ON CLUSTER `main` AS
 SELECT project, id, source_id, occurred_at, received_at, action, operation, actor_type, user_id, user_name, roles,

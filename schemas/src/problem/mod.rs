@@ -35,6 +35,7 @@ pub struct Refusal {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Told {
+    status: u16,
     detail: Words,
     retry_after: Option<Duration>,
     now_ms: Option<i64>,
@@ -121,6 +122,7 @@ impl Refusal {
         Self {
             reason,
             told: Box::new(Told {
+                status: reason.status(),
                 detail: Words::new(en, zh),
                 retry_after: waits.then_some(RETRY_AFTER),
                 now_ms: None,
@@ -173,6 +175,14 @@ impl Refusal {
         )
     }
 
+    /// Answered with another status than its reason's: for callers that are other people's programs and do the right
+    /// thing only then.
+    #[must_use]
+    pub fn answered(mut self, status: u16) -> Self {
+        self.told.status = status;
+        self
+    }
+
     /// When to come again.
     #[must_use]
     pub fn after(mut self, wait: Duration) -> Self {
@@ -220,7 +230,7 @@ impl Refusal {
             title: language
                 .pick(self.reason.title_en(), self.reason.title_zh())
                 .to_owned(),
-            status: self.reason.status(),
+            status: told.status,
             detail: self.detail(language).to_owned(),
             reason: self.reason.as_str().to_owned(),
             retry_after_ms: told

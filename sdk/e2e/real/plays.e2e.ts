@@ -6,14 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Browser } from 'playwright-core';
 import { browse, Site, visitor } from '../site';
 import { call } from '../world';
-
-const setting = (name: string): string => {
-  const value = process.env[name];
-  if (!value) throw new Error(`${name} is not set`);
-  return value;
-};
-const server = setting('HINDSIGHT_URL');
-const token = setting('HINDSIGHT_TOKEN');
+import { eventsOf, plays, server, sessionBy, setting } from './server';
 
 let browser: Browser;
 let site: Site;
@@ -23,29 +16,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([browser.close(), site.stop()]);
 });
-
-const read = async (path: string): Promise<unknown> => {
-  const response = await fetch(`${server}${path}`, { headers: { authorization: `Bearer ${token}` } });
-  return response.ok ? response.json() : { items: [], status: response.status };
-};
-
-interface Session {
-  session_id: string;
-  user_id: string;
-  references: { type: string; id: string }[];
-  clicks: number;
-  source: string;
-}
-
-async function find(order: string): Promise<Session> {
-  const until = Date.now() + 30_000;
-  while (Date.now() < until) {
-    const { items } = (await read(`/v1/sessions?reference=order:${order}`)) as { items: Session[] };
-    if (items[0]?.clicks) return items[0];
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  throw new Error(`the visit of order ${order} is not found after 30 s`);
-}
 
 it('records a visit that is found by its order and plays', async () => {
   const order = `O-${String(Date.now())}`;
@@ -71,21 +41,12 @@ it('records a visit that is found by its order and plays', async () => {
   await context.close();
   expect({ errors, preflights, refused }).toEqual({ errors: [], preflights: [], refused: [] });
 
-  const session = await find(order);
+  const session = await sessionBy(`/v1/sessions?reference=order:${order}`, ({ clicks }) => clicks > 0);
   expect(session).toMatchObject({ user_id: 'u-17', source: 'sdk-test', clicks: 1 });
-  const events = await fetch(`${server}/v1/replays/${session.session_id}/events`, {
-    headers: { authorization: `Bearer ${token}` },
-  }).then((response) => response.text());
+  const events = JSON.stringify(await eventsOf(session.session_id));
   expect(events).toContain('paid in full');
   expect(events).not.toContain('Zx81secret');
-
-  const reader = await visitor(browser, { baseURL: server });
-  await reader.page.request.post('/v1/login', { data: { token } });
-  await reader.page.goto(`${server}/replays/${session.session_id}?at=600000`);
-  const frame = reader.page.frameLocator('.replayer-wrapper iframe');
-  await frame.getByText('Bean shop').waitFor({ state: 'attached' });
-  await frame.getByText('paid in full').waitFor({ state: 'attached', timeout: 20_000 });
-  await reader.context.close();
+  await plays(browser, session.session_id, ['Bean shop', 'paid in full']);
 });
 
 it('serves the loader anew each time, and what it names for ever', async () => {

@@ -166,6 +166,7 @@ pub fn segment_row(generation: u32, seqs: (u32, u32), log_offset: u64) -> Segmen
         seq_from: seqs.0,
         seq_to: seqs.1,
         seqs_missing: vec![],
+        seqs_held: vec![],
         from_at: Millis(BASE_MS),
         to_at: Millis(BASE_MS + 1000),
         keyframe: true,

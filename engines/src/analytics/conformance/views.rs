@@ -112,6 +112,12 @@ pub(super) async fn segments_are_the_newest_generation_and_what_it_lacks(engine:
     };
     insert(engine, &database, "second generation", &[with_gap]).await;
     assert_eq!(shown().await, ["2:0-3", "0:2-2", "0:4-4"]);
+    let of_few = Segment {
+        seqs_held: vec![0, 4],
+        ..segment_row(3, (0, 4), 0)
+    };
+    insert(engine, &database, "third generation", &[of_few]).await;
+    assert_eq!(shown().await, ["3:0-4", "0:1-1", "0:2-2", "0:3-3"]);
 }
 
 pub(super) async fn what_expired_is_not_shown(engine: &dyn Analytics) {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use hindsight_schemas::ids::Seq;
+use hindsight_schemas::ids::{FIRST_CLOCKED, Seq};
 
 use super::{Gap, GapReason, INACTIVE_MS, ManifestFrame, TabManifest};
 use crate::segments::format::Interval;
 
-/// The numbers from 0 on that a tab lacks: those that never came, and those that can't be read.
+/// The numbers from 0 on that a tab lacks: those that never came, and those that can't be read. Of clocked numbers
+/// nobody can tell which never came.
 pub(super) fn gaps(tab: &TabManifest) -> Vec<Gap> {
     let lost = tab.lost.iter().map(|(seq, span)| (*seq, (*span, false)));
     let present = tab.batches.iter().map(|(seq, batch)| {
@@ -23,7 +24,7 @@ pub(super) fn gaps(tab: &TabManifest) -> Vec<Gap> {
     let mut next: Seq = 0;
     let mut before: Option<Interval> = None;
     for (seq, (span, readable)) in known {
-        if seq > next {
+        if seq > next && seq < FIRST_CLOCKED {
             gaps.push(Gap {
                 reason: GapReason::Missing,
                 tab: tab.tab.clone(),

@@ -5,28 +5,35 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.math.BigDecimal;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * What a call costs the caller, beside what else could be done with the same order: reading it as JSON without masking
- * (the least that anything with before and after must do), and posting it. And whether 10,000 events a second arrive.
+ * What a call costs the caller, beside the same order without a client, and beside what else could be done with it: reading
+ * it as JSON without masking (the least that anything with before and after must do), and posting it. And whether 10,000
+ * events a second arrive.
  *
- * <p>Not a test of every build: {@code tools/bench-clients} runs it. One thread; each call is timed by itself.
+ * <p>Not a test of every build: {@code tools/bench-clients} runs it. One thread; each call is timed by itself. What was found
+ * goes to the file {@code HINDSIGHT_FIGURES}, one JSON object a line, from which the report is made.
  */
 @Tag("benchmark")
 class CallerBenchmark {
@@ -75,32 +82,31 @@ class CallerBenchmark {
                     .memoryBytes(512 << 20)
                     .build();
             try (HindsightClient client = HindsightClient.start(options)) {
-                time("warm-up", 50_000, 0, () -> client.record(event(before, after)));
+                time(50_000, 0, () -> client.record(event(before, after)));
                 assertTrue(client.flush(Duration.ofMinutes(3)));
-                time("before and after by Jackson alone", RATE * SECONDS, RATE, () -> {
+                tell("without_client", time(RATE * SECONDS, RATE, () -> order("refunded")));
+                tell("json_alone", time(RATE * SECONDS, RATE, () -> {
                     plain.writeValueAsBytes(before);
                     plain.writeValueAsBytes(after);
-                });
+                }));
                 long recorded = client.stats().recorded();
                 Instant start = Instant.now();
-                time("HindsightClient.record", RATE * SECONDS, RATE, () -> client.record(event(before, after)));
+                tell("call", time(RATE * SECONDS, RATE, () -> client.record(event(before, after))));
                 assertTrue(client.flush(Duration.ofMinutes(3)));
                 double seconds = Duration.between(start, Instant.now()).toMillis() / 1e3;
                 Stats stats = client.stats();
-                System.out.printf(
-                        Locale.ROOT, "%-36s %d events kept %.1f s after the first call: %.0f a second; lost %d%n", "at the edge",
-                        stats.kept() - recorded, seconds, (stats.kept() - recorded) / seconds, stats.lost());
+                tell("kept", Map.of("per_s", (stats.kept() - recorded) / seconds, "lost", stats.lost()));
                 assertEquals(stats.recorded(), stats.kept());
             }
             HttpClient http = HttpClient.newHttpClient();
             HttpRequest.Builder post = HttpRequest.newBuilder(edge.url().resolve("/v1/audit"))
                     .header("Authorization", "Bearer " + edge.writeKey());
-            time("one POST a call", 2_000, 0, () -> {
+            tell("one_post", time(2_000, 0, () -> {
                 String body = "{\"action\":\"order.refund\",\"before\":" + plain.writeValueAsString(before) + ",\"after\":"
                         + plain.writeValueAsString(after) + "}";
                 byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
                 assertEquals(202, http.send(post.copy().POST(BodyPublishers.ofByteArray(bytes)).build(), BodyHandlers.ofString()).statusCode());
-            });
+            }));
         }
     }
 
@@ -109,8 +115,10 @@ class CallerBenchmark {
     }
 
     /** Times each call; {@code rate} a second, 0: as fast as it goes. */
-    private static void time(String what, int calls, int rate, Work work) throws Exception {
+    private static Map<String, Object> time(int calls, int rate, Work work) throws Exception {
         long[] took = new long[calls];
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        long used = threads.getCurrentThreadCpuTime();
         long start = System.nanoTime();
         for (int call = 0; call < calls; call++) {
             if (rate > 0 && call % 10 == 0) {
@@ -122,10 +130,24 @@ class CallerBenchmark {
             work.run();
             took[call] = System.nanoTime() - before;
         }
+        // What neighbours take from this machine is not in it; the pauses between calls cost a little and are.
+        double cpu = (threads.getCurrentThreadCpuTime() - used) / 1e3 / calls;
         double mean = Arrays.stream(took).average().orElse(0) / 1e3;
         Arrays.sort(took);
-        System.out.printf(
-                Locale.ROOT, "%-36s %7d calls: mean %8.1f us, p50 %8.1f, p99 %8.1f, p99.9 %8.1f%n", what, calls, mean,
-                took[calls / 2] / 1e3, took[(int) (calls * 0.99)] / 1e3, took[(int) (calls * 0.999)] / 1e3);
+        return Map.of(
+                "calls", calls, "cpu_us", cpu, "mean_us", mean, "p50_us", took[calls / 2] / 1e3, "p99_us", took[(int) (calls * 0.99)] / 1e3,
+                "p999_us", took[(int) (calls * 0.999)] / 1e3);
+    }
+
+    private static void tell(String figure, Map<String, Object> values) throws Exception {
+        Map<String, Object> line = new TreeMap<>(values);
+        line.put("client", "java");
+        line.put("figure", figure);
+        String json = new ObjectMapper().writeValueAsString(line);
+        System.out.println(json);
+        String file = System.getenv("HINDSIGHT_FIGURES");
+        if (file != null) {
+            Files.writeString(Path.of(file), json + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        }
     }
 }

@@ -101,6 +101,24 @@ public final class RealEdge implements AutoCloseable {
         return Vectors.JSON.readTree(send(request(path).build()));
     }
 
+    /** The answer to a GET with the admin token, as it is. */
+    public String text(String path) throws IOException, InterruptedException {
+        return send(request(path).build());
+    }
+
+    /** Has a batch of rrweb events kept, as a recorder does. */
+    public void record(String session, String tab, String events) throws IOException, InterruptedException {
+        URI batch = url.resolve("/v1/recordings/" + session + "/" + tab + "/0");
+        HttpRequest post = HttpRequest.newBuilder(batch)
+                .header("Authorization", "Bearer " + writeKey())
+                .POST(BodyPublishers.ofString(events))
+                .build();
+        var answer = HTTP.send(post, BodyHandlers.ofString());
+        if (answer.statusCode() != 202) {
+            throw new IOException(batch + ": " + answer.statusCode() + " " + answer.body());
+        }
+    }
+
     /** Audit events of a query, as soon as so many are found. */
     public JsonNode audit(String query, int expected) throws Exception {
         String path = "/v1/audit?limit=1000&q=" + URLEncoder.encode(query, StandardCharsets.UTF_8);

@@ -28,6 +28,8 @@ import org.springframework.web.context.WebApplicationContext;
 class ExampleServiceTest {
 
     private static final String SESSION = "01935b6e-7a2c-7d3e-8f10-2b4c6d8e0f12";
+    private static final String TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+    private static final String TAB = "w1_9";
 
     @TempDir
     static Path folder;
@@ -53,15 +55,20 @@ class ExampleServiceTest {
     }
 
     private static ResultActions ask(String user, String path, String body) throws Exception {
+        return ask(user, path, body, SESSION, TRACE);
+    }
+
+    /** As a page asks whose visit is recorded. */
+    private static ResultActions ask(String user, String path, String body, String session, String trace) throws Exception {
         return http.perform(post(path)
                 .contentType(MediaType.APPLICATION_JSON)
                 .content(body)
                 .header("X-User", user)
                 .header("X-User-Name", "li")
                 .header("User-Agent", "Firefox")
-                .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-                .header("baggage", "user=x,hindsight.session=" + SESSION)
-                .header("baggage", "hindsight.tab=w1_9"));
+                .header("traceparent", "00-" + trace + "-00f067aa0ba902b7-01")
+                .header("baggage", "user=x,hindsight.session=" + session)
+                .header("baggage", "hindsight.tab=" + TAB));
     }
 
     private static JsonNode only(String query) throws Exception {
@@ -91,10 +98,50 @@ class ExampleServiceTest {
         assertEquals("order O-1", refunded.at("/targets/0/type").asText() + " " + refunded.at("/targets/0/id").asText());
         assertEquals("O-1", refunded.at("/references/0/id").asText());
         assertEquals(29.9, refunded.at("/request/amount").asDouble());
-        assertEquals(SESSION + " w1_9", refunded.path("session_id").asText() + " " + refunded.path("tab").asText());
-        assertEquals("4bf92f3577b34da6a3ce929d0e0e4736", refunded.path("trace_id").asText());
+        assertEquals(SESSION + " " + TAB, refunded.path("session_id").asText() + " " + refunded.path("tab").asText());
+        assertEquals(TRACE, refunded.path("trace_id").asText());
         assertEquals("127.0.0.1 Firefox", refunded.at("/origin/ip").asText() + " " + refunded.at("/origin/user_agent").asText());
         assertEquals("support", refunded.at("/actor/roles/0").asText());
+    }
+
+    /** The click in the page, its request, and what the service did then: one moment of the replay. */
+    @Test
+    void anOperationOpensTheReplayAtItsRequest() throws Exception {
+        long began = System.currentTimeMillis() - 5_000;
+        String session = String.format("%08x-%04x-7000-8000-00000000c11c", began >> 16, began & 0xffff);
+        String trace = "0af7651916cd43dd8448eb211c80319c";
+        edge.record(session, TAB, visit(began, trace));
+        ask("u-21", "/orders", "{\"id\":\"O-4\",\"amount\":5}", session, trace).andExpect(status().isOk());
+
+        String id = only("action:order.create user:u-21").path("id").asText();
+        JsonNode[] moment = new JsonNode[1];
+        RealEdge.until("a moment of " + session, () -> {
+            moment[0] = edge.get("/v1/audit/" + id).path("moment");
+            return moment[0].isObject();
+        });
+        assertEquals(session + " " + TAB + " trace", String.join(" ",
+                moment[0].path("session_id").asText(), moment[0].path("tab").asText(), moment[0].path("match").asText()));
+        assertEquals(4_000, moment[0].path("offset_ms").asLong());
+        long at = began + moment[0].path("offset_ms").asLong();
+        String played = edge.text("/v1/replays/" + session + "/events?tab=" + TAB + "&from_ms=" + at);
+        assertTrue(played.contains("Create order"), played);
+    }
+
+    /** A page with a button that is clicked, and 4 s after its beginning the request to the service. */
+    private static String visit(long began, String trace) {
+        String page = "{\"type\":0,\"id\":1,\"childNodes\":[{\"type\":2,\"id\":2,\"tagName\":\"button\",\"attributes\":{},"
+                + "\"childNodes\":[{\"type\":3,\"id\":3,\"textContent\":\"Create order\"}]}]}";
+        String request = "{\"url\":\"https://shop.example/orders\",\"method\":\"POST\",\"status\":200,\"duration_ms\":9,"
+                + "\"trace_id\":\"" + trace + "\"}";
+        return String.join("\n",
+                event(4, began, "{\"href\":\"https://shop.example/\",\"width\":800,\"height\":600}"),
+                event(2, began + 1, "{\"node\":" + page + ",\"initialOffset\":{\"top\":0,\"left\":0}}"),
+                event(3, began + 3_990, "{\"source\":2,\"type\":2,\"id\":2,\"x\":1,\"y\":1}"),
+                event(5, began + 4_000, "{\"tag\":\"hindsight.network\",\"payload\":" + request + "}"));
+    }
+
+    private static String event(int type, long at, String data) {
+        return "{\"type\":" + type + ",\"timestamp\":" + at + ",\"data\":" + data + "}";
     }
 
     @Test
