@@ -99,13 +99,27 @@ async fn is_readable(server: &Server, session: Uuid, events: &[String]) {
         .await
         .unwrap();
     assert_eq!(enveloped.lines().count(), events.len());
-    let manifest = json(server, &format!("/v1/replays/{session}")).await;
+    while !each_frame_is_served(server, session).await {}
+    json(server, &format!("/v1/replays/{session}/markers")).await;
+}
+
+/// Whether all frames of the manifest came. The session may be closed meanwhile: a frame that isn't there then is none
+/// of the manifest any more.
+async fn each_frame_is_served(server: &Server, session: Uuid) -> bool {
+    let path = format!("/v1/replays/{session}");
+    let manifest = json(server, &path).await;
     for frame in manifest["frames"].as_array().unwrap() {
         let name = frame["frame"].as_str().unwrap();
-        let text = server.get(&format!("/v1/replays/{session}/frames/{name}")).await;
-        assert!(text.is_ok_and(|text| !text.is_empty()), "{name}");
+        match server.get(&format!("{path}/frames/{name}")).await {
+            Ok(text) => assert!(!text.is_empty(), "{name}"),
+            Err(why) => {
+                let now = json(server, &path).await;
+                assert_ne!(now["frames"], manifest["frames"], "{name}: {why}");
+                return false;
+            }
+        }
     }
-    json(server, &format!("/v1/replays/{session}/markers")).await;
+    true
 }
 
 #[tokio::test]
