@@ -31,6 +31,37 @@ async function sendAs(key: string, session: string, body: string): Promise<numbe
   return response.status();
 }
 
+/** A page with a paragraph: other tests play what they find. */
+const PAGE = {
+  type: 0,
+  id: 1,
+  childNodes: [
+    {
+      type: 2,
+      tagName: 'html',
+      attributes: {},
+      id: 2,
+      childNodes: [
+        {
+          type: 2,
+          tagName: 'body',
+          attributes: {},
+          id: 3,
+          childNodes: [
+            {
+              type: 2,
+              tagName: 'p',
+              attributes: {},
+              id: 4,
+              childNodes: [{ type: 3, textContent: 'A first page', id: 5 }],
+            },
+          ],
+        },
+      ],
+    },
+  ],
+};
+
 it('names the tag, with what is chosen', async () => {
   const { page } = someone;
   await someone.open('/setup');
@@ -67,7 +98,7 @@ it('says why a call was refused, and when one is kept leads to the visit', async
     {
       type: 2,
       timestamp: at,
-      data: { node: { type: 0, childNodes: [], id: 1 }, initialOffset: { left: 0, top: 0 } },
+      data: { node: PAGE, initialOffset: { left: 0, top: 0 } },
     },
   ];
   expect(await sendAs(key, session, JSON.stringify(events))).toBe(202);
@@ -81,7 +112,7 @@ it('fits a phone, in Chinese', async () => {
   await someone.narrow();
   await someone.open('/setup');
   await page.locator('select.language').selectOption('zh-CN');
-  await page.getByText('正在等待第一个事件').waitFor();
+  await page.getByText('接收情况').waitFor();
   await fits(page);
   await someone.axe();
   await someone.shot('setup-375');
