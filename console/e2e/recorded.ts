@@ -5,16 +5,19 @@ import { hasPicture } from '../src/replay/story';
 
 const WITHOUT_PICTURE = 20;
 
-/** Sessions with a picture, at most `PLAY` (default 4): `PLAY=1000` takes whatever is imported. */
+/** Sessions with a picture and something to play, at most `PLAY` (default 4): `PLAY=1000` takes whatever is imported. */
 export async function sessions(page: Page): Promise<string[]> {
   const most = Math.min(Number(process.env['PLAY'] ?? 4), 1000);
   // Some have none: of mini-programs, and of pages that were left before their first keyframe.
   const limit = Math.min(most + WITHOUT_PICTURE, 1000);
   const response = await page.request.get(`/v1/sessions?limit=${String(limit)}`);
-  const list = (await response.json()) as { items: { session_id: string }[] };
+  const list = (await response.json()) as {
+    items: { session_id: string; duration_ms: number }[];
+  };
   const found: string[] = [];
-  for (const { session_id } of list.items) {
+  for (const { session_id, duration_ms } of list.items) {
     if (found.length === most) break;
+    if (duration_ms === 0) continue;
     const manifest = (await (await page.request.get(`/v1/replays/${session_id}`)).json()) as Manifest;
     if (hasPicture(manifest)) found.push(session_id);
   }

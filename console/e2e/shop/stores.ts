@@ -1,7 +1,7 @@
 /** Everything that the server keeps: its files as they lie there and unpacked, and what its calls give of them. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { constants, gunzipSync } from 'node:zlib';
+import { constants, inflateRawSync } from 'node:zlib';
 
 const TABLES = ['events', 'batches', 'sessions', 'segments', 'audit'];
 
@@ -27,10 +27,17 @@ export function* files({ data }: Server): Generator<{ name: string; bytes: Buffe
   }
 }
 
-/** Up to where it ends: what follows in the file is none of it, and what only looks like gzip gives nothing. */
+/** The header of a gzip body without a name or other extras: what browsers make. */
+const GZIP_HEADER = 10;
+
+/**
+ * Up to where it ends: what follows in the file is none of it (gunzip would take it for another body), and what only looks
+ * like gzip gives nothing.
+ */
 function inflated(bytes: Buffer): Buffer {
   try {
-    return gunzipSync(bytes.subarray(0, 1 << 20), { finishFlush: constants.Z_SYNC_FLUSH });
+    const body = bytes.subarray(GZIP_HEADER, 1 << 20);
+    return inflateRawSync(body, { finishFlush: constants.Z_SYNC_FLUSH });
   } catch {
     return Buffer.alloc(0);
   }
