@@ -109,6 +109,8 @@ it('says why a call was refused, and when one is kept leads to the visit', async
 
 it('fits a phone, in Chinese', async () => {
   const { page } = someone;
+  // The page before asked for its visit until it was there: 404s that the browser logs.
+  someone.errors();
   await someone.narrow();
   await someone.open('/setup');
   await page.locator('select.language').selectOption('zh-CN');
@@ -116,6 +118,5 @@ it('fits a phone, in Chinese', async () => {
   await fits(page);
   await someone.axe();
   await someone.shot('setup-375');
-  // The browser itself logs nothing here: the refused calls were not the page's own.
   expect(someone.errors()).toEqual([]);
 });
