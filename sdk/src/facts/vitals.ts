@@ -46,9 +46,9 @@ export function watchVitals(watch: Watch): Vitals {
       values['TTFB'] = (entry as PerformanceNavigationTiming).responseStart;
     },
   };
-  const observers = Object.keys(seen).flatMap((type) => observe(type, seen[type] ?? (() => undefined)));
+  const observers = Object.entries(seen).flatMap(([type, see]) => observe(type, see));
   const stop = (): void => {
-    observers.forEach((observer) => {
+    observers.forEach(({ observer }) => {
       observer.disconnect();
     });
   };
@@ -56,6 +56,8 @@ export function watchVitals(watch: Watch): Vitals {
   const tell = (): void => {
     if (told) return;
     told = true;
+    // What the browser has measured and not handed over yet: a busy page is left before it is.
+    for (const { observer, see } of observers) observer.takeRecords().forEach(see);
     for (const name of Object.keys(values)) {
       watch.say('vital', { name, value: Math.round((values[name] ?? 0) * 1000) / 1000 });
     }
@@ -63,19 +65,24 @@ export function watchVitals(watch: Watch): Vitals {
   return { stop, tell };
 }
 
-function observe(type: string, seen: (entry: PerformanceEntry) => void): PerformanceObserver[] {
+interface Observed {
+  observer: PerformanceObserver;
+  see: (entry: PerformanceEntry) => void;
+}
+
+/** One observer, or none in a browser that doesn't measure it. */
+function observe(type: string, see: Observed['see']): Observed[] {
   try {
     const observer = new PerformanceObserver((list) => {
-      list.getEntries().forEach(seen);
+      list.getEntries().forEach(see);
     });
     observer.observe({
       type,
       buffered: true,
       ...(type === 'event' && { durationThreshold: 40 }),
     } as PerformanceObserverInit);
-    return [observer];
+    return [{ observer, see }];
   } catch {
-    // A browser that doesn't measure it.
     return [];
   }
 }
