@@ -30,6 +30,8 @@ class ExampleServiceTest {
     private static final String SESSION = "01935b6e-7a2c-7d3e-8f10-2b4c6d8e0f12";
     private static final String TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
     private static final String TAB = "w1_9";
+    /** How long the page waited for its request. */
+    private static final int REQUEST_MS = 9;
 
     @TempDir
     static Path folder;
@@ -121,17 +123,17 @@ class ExampleServiceTest {
         });
         assertEquals(session + " " + TAB + " trace", String.join(" ",
                 moment[0].path("session_id").asText(), moment[0].path("tab").asText(), moment[0].path("match").asText()));
-        assertEquals(4_000, moment[0].path("offset_ms").asLong());
+        assertEquals(4_000 - REQUEST_MS, moment[0].path("offset_ms").asLong());
         long at = began + moment[0].path("offset_ms").asLong();
         String played = edge.text("/v1/replays/" + session + "/events?tab=" + TAB + "&from_ms=" + at);
         assertTrue(played.contains("Create order"), played);
     }
 
-    /** A page with a button that is clicked, and 4 s after its beginning the request to the service. */
+    /** A page with a button that is clicked; 4 s after its beginning the request to the service has been answered. */
     private static String visit(long began, String trace) {
         String page = "{\"type\":0,\"id\":1,\"childNodes\":[{\"type\":2,\"id\":2,\"tagName\":\"button\",\"attributes\":{},"
                 + "\"childNodes\":[{\"type\":3,\"id\":3,\"textContent\":\"Create order\"}]}]}";
-        String request = "{\"url\":\"https://shop.example/orders\",\"method\":\"POST\",\"status\":200,\"duration_ms\":9,"
+        String request = "{\"url\":\"https://shop.example/orders\",\"method\":\"POST\",\"status\":200,\"duration_ms\":" + REQUEST_MS + ","
                 + "\"trace_id\":\"" + trace + "\"}";
         return String.join("\n",
                 event(4, began, "{\"href\":\"https://shop.example/\",\"width\":800,\"height\":600}"),
