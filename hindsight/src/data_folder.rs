@@ -20,6 +20,16 @@ const ASKED_EVERY: Duration = Duration::from_millis(50);
 /// Made and removed at each start, to know early whether files can be made.
 const PROBE: &str = ".writable";
 
+/// What the lock file says of the process that holds this folder; none where nobody does.
+pub(crate) fn holder(folder: &Path) -> Option<String> {
+    let path = folder.join("lock");
+    let lock = File::open(&path).ok()?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        return None;
+    }
+    Some(fs::read_to_string(&path).unwrap_or_default())
+}
+
 /// A locked data folder.
 #[derive(Debug)]
 pub(crate) struct DataFolder {
@@ -87,8 +97,11 @@ mod tests {
         let folder = parent.path().join("data");
         let first = DataFolder::open(&folder).unwrap();
         let refused = DataFolder::open(&folder).unwrap_err().to_string();
-        assert!(refused.contains(&std::process::id().to_string()), "{refused}");
+        let own = std::process::id().to_string();
+        assert!(refused.contains(&own), "{refused}");
+        assert_eq!(holder(&folder), Some(own));
         drop(first);
+        assert_eq!(holder(&folder), None);
         DataFolder::open(&folder).unwrap();
     }
 }

@@ -13,6 +13,7 @@ mod import;
 mod libchdb;
 mod logging;
 mod observe;
+mod operate;
 mod recording;
 mod roles;
 mod settings;

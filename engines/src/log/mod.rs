@@ -153,6 +153,29 @@ pub trait EventLog: Send + Sync {
 
     /// What a group committed, without joining it (lag, doctor, search's `complete_to`).
     async fn committed(&self, group: &str, partition: Partition) -> Result<Option<Committed>, ConsumerError>;
+
+    /// The records from an offset on, without joining a group (lag, dead letters). Where `from` lies before the first
+    /// that is kept, it begins there. It may bring fewer than there are; none only where there is none.
+    async fn read(
+        &self,
+        partition: Partition,
+        from: Offset,
+        most: ReadBounds,
+    ) -> Result<Vec<StoredRecord>, ConsumerError>;
+}
+
+/// What one [`EventLog::read`] may bring; the first record always fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadBounds {
+    /// Records.
+    pub records: usize,
+    /// Bytes of keys and values.
+    pub bytes: usize,
+}
+
+impl ReadBounds {
+    /// One record, however long.
+    pub const ONE: Self = Self { records: 1, bytes: 1 };
 }
 
 /// A member of a group. Owned by one thread.

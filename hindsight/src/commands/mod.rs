@@ -6,6 +6,7 @@ mod credentials;
 mod doctor;
 mod import;
 mod ingest;
+mod lag;
 mod process;
 mod role;
 mod serve;
@@ -32,7 +33,7 @@ Larger installations run by roles over Kafka, ClickHouse, Elasticsearch and S3, 
   hindsight ingest | process | serve  --config hindsight.toml
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 data folder in use or not writable,
-4 address not free, 5 libchdb missing, 6 an engine refuses us or is not fit, 7 an engine did not come in time.
+4 address not free, 5 libchdb missing, 6 an engine refuses us or is not fit, 7 an engine did not come in time, 8 a limit is exceeded (`lag --max-age`).
 `doctor` has its own: see `hindsight doctor --help`.";
 
 /// Keeps what people do in web applications - session recordings and audit events - and shows it: replay,
@@ -55,6 +56,7 @@ enum Command {
     Import(import::Import),
     Credentials(credentials::ManageCredentials),
     Doctor(doctor::Doctor),
+    Lag(lag::Lag),
     Config(config::ShowConfig),
     Version(version::Version),
 }
@@ -71,6 +73,7 @@ impl Cli {
             Command::Import(import) => import.run(),
             Command::Credentials(credentials) => credentials.run(),
             Command::Doctor(doctor) => doctor.run(),
+            Command::Lag(lag) => lag.run(),
             Command::Config(config) => config.run(),
             Command::Version(version) => version.run(),
         }

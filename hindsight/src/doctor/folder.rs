@@ -1,13 +1,14 @@
 //! The data folder: can it be written, how fast is a sync, is there room, does another process own it?
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use rustix::fs::{FlockOperation, flock, statvfs};
+use rustix::fs::statvfs;
 
 use super::{Finding, Status};
+use crate::data_folder;
 
 /// The check that says whether a server is running on the folder.
 pub(super) const OWNER: &str = "owner";
@@ -37,21 +38,13 @@ fn nearest_existing(folder: &Path) -> PathBuf {
 }
 
 fn owner(folder: &Path) -> Finding {
-    let Ok(lock) = File::open(folder.join("lock")) else {
-        return Finding::new(
-            OWNER,
-            Status::Ok,
-            format!("{}: nothing runs there yet", folder.display()),
-        );
-    };
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+    let Some(holder) = data_folder::holder(folder) else {
         return Finding::new(
             OWNER,
             Status::Ok,
             format!("{}: no process uses it", folder.display()),
         );
-    }
-    let holder = fs::read_to_string(folder.join("lock")).unwrap_or_default();
+    };
     Finding::new(
         OWNER,
         Status::Warn,

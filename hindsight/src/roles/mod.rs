@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use hindsight_demo::Shop;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -32,9 +33,10 @@ use crate::data_folder::DataFolder;
 use crate::demo;
 use crate::engines::{Engines, Parts, Use, Waiting, Wanted};
 use crate::observe::{self, Traces, Upkeep};
+use crate::operate;
 use crate::settings::Settings;
 
-pub(crate) use self::views::{VIEW_GENERATION, View};
+pub(crate) use self::views::{VIEW_GENERATION, View, groups};
 
 /// What a process does.
 #[derive(Debug, Clone, Default)]
@@ -123,7 +125,7 @@ pub(crate) async fn run(settings: Settings, roles: Roles) -> anyhow::Result<()> 
             .collect(),
     };
     let upkeep = tokio::spawn(upkeep.run());
-    let operators = ops::router(look, metrics);
+    let operators = ops::router(look, metrics).merge(door(&system, &folder, credentials.as_ref()));
     let shop = shop(&settings, credentials.as_ref(), folder.as_ref(), &listeners)?;
     let doors = Doors::new(
         listeners,
@@ -188,6 +190,14 @@ async fn open(
     let system = System::start(engines, settings, roles, credentials).await?;
     closed.stop().await;
     Ok(system)
+}
+
+/// What operators ask of a process that has its engines for itself; elsewhere they ask the engines.
+fn door(system: &System, folder: &Option<DataFolder>, credentials: Option<&Credentials>) -> Router {
+    match (folder, credentials, system.log()) {
+        (Some(_), Some(credentials), Some(log)) => operate::door(log, &credentials.admin_token),
+        _ => Router::new(),
+    }
 }
 
 /// The demo shop, beside everything else in one process.

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
+use hindsight_engines::log::EventLog;
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_ingest::Edge;
 use hindsight_processors::erasure::ErasedSessions;
@@ -100,6 +101,11 @@ impl System {
 
     pub(super) fn reader(&self) -> Option<Arc<Reader>> {
         self.reader.clone()
+    }
+
+    /// The log; none once closed.
+    pub(super) fn log(&self) -> Option<Arc<dyn EventLog>> {
+        self.running().as_ref().map(|running| running.engines.log())
     }
 
     /// Which part is away, in its own words.

@@ -35,7 +35,8 @@ impl View {
     /// All of them.
     pub(crate) const ALL: [View; 3] = [View::Analytics, View::Search, View::Replay];
 
-    fn name(self) -> &'static str {
+    /// As in groups, metrics and dead letters.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             View::Analytics => "analytics",
             View::Search => "search",
@@ -44,11 +45,16 @@ impl View {
     }
 
     /// What it reads.
-    fn topics(self) -> &'static [Topic] {
+    pub(crate) fn topics(self) -> &'static [Topic] {
         match self {
             View::Analytics | View::Search => &[Topic::Recordings, Topic::Audit],
             View::Replay => &[Topic::Recordings],
         }
+    }
+
+    /// Its consumer group.
+    pub(crate) fn group(self) -> String {
+        group(self.name(), VIEW_GENERATION)
     }
 
     /// What its lanes may hold; together the lanes' part of the process's memory.
@@ -61,9 +67,9 @@ impl View {
 }
 
 /// The groups that retention waits for: a record goes only when all of them have passed it.
-pub(super) fn groups() -> Vec<RegisteredGroup> {
+pub(crate) fn groups() -> Vec<RegisteredGroup> {
     let registered = View::ALL.map(|view| RegisteredGroup {
-        name: group(view.name(), VIEW_GENERATION),
+        name: view.group(),
         topics: view.topics().to_vec(),
     });
     registered.into()
@@ -72,7 +78,7 @@ pub(super) fn groups() -> Vec<RegisteredGroup> {
 /// These views, to be watched.
 pub(super) fn watched(views: &[View]) -> Vec<WatchedView> {
     let watched = views.iter().map(|view| WatchedView {
-        group: group(view.name(), VIEW_GENERATION),
+        group: view.group(),
         topics: view.topics().to_vec(),
     });
     watched.collect()

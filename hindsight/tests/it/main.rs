@@ -8,6 +8,7 @@ mod damage;
 mod double;
 mod gaps;
 mod import;
+mod lag;
 mod load;
 mod metrics;
 mod odd_json;

@@ -25,22 +25,22 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 const BETWEEN: Duration = Duration::from_secs(2);
 
 /// Processes of one installation.
-struct Installation {
+pub(crate) struct Installation {
     folder: PathBuf,
-    config: PathBuf,
+    pub(crate) config: PathBuf,
     admin_token: String,
-    write_key: String,
+    pub(crate) write_key: String,
 }
 
 /// One process, and where it is asked how it does.
-struct Role {
+pub(crate) struct Role {
     arguments: Vec<String>,
     process: Child,
     ops: String,
 }
 
 impl Installation {
-    fn new(folder: &Path, settings: &mut Settings) -> Self {
+    pub(crate) fn new(folder: &Path, settings: &mut Settings) -> Self {
         let credentials = folder.join("credentials.json");
         let made = hindsight(
             folder,
@@ -61,7 +61,7 @@ impl Installation {
     }
 
     /// Starts a role at addresses that stay its own, and waits until it is ready.
-    async fn start(&self, name: &str, listen: &str, more: &[&str]) -> Role {
+    pub(crate) async fn start(&self, name: &str, listen: &str, more: &[&str]) -> Role {
         let ops = free_address();
         let mut arguments: Vec<String> = vec![name.into(), "--ops-listen".into(), ops.clone()];
         if !listen.is_empty() {
@@ -147,7 +147,7 @@ impl Drop for Role {
 }
 
 /// One that was free a moment ago.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }

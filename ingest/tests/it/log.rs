@@ -4,7 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use hindsight_engines::log::{AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord};
+use hindsight_engines::log::{
+    AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, ReadBounds, StoredRecord,
+};
 use hindsight_schemas::ids::{LogId, Offset, Partition, Position, Topic};
 use hindsight_schemas::record::{AuditRecord, Record, RecordingBatch};
 use tokio::sync::Semaphore;
@@ -137,6 +139,10 @@ impl EventLog for MemoryLog {
     }
 
     async fn committed(&self, _: &str, _: Partition) -> Result<Option<Committed>, ConsumerError> {
+        Err(ConsumerError::Engine("the edge reads nothing".into()))
+    }
+
+    async fn read(&self, _: Partition, _: Offset, _: ReadBounds) -> Result<Vec<StoredRecord>, ConsumerError> {
         Err(ConsumerError::Engine("the edge reads nothing".into()))
     }
 }

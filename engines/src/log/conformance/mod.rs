@@ -77,6 +77,7 @@ macro_rules! log_conformance {
             a_long_poll_wakes_on_an_append,
             a_waker_ends_a_poll,
             paused_partitions_are_not_read,
+            a_place_is_read_without_joining,
             retention_may_start_inside_a_pending_range,
             offsets_are_never_used_twice,
             a_commit_is_offset_and_metadata,

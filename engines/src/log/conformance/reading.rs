@@ -5,7 +5,7 @@ use std::time::Instant;
 use hindsight_schemas::ids::Topic;
 
 use super::{Fixture, PATIENCE, append, audit, consumer_of_all, poll, read_to_end, records_in, texts, until};
-use crate::log::{Commit, Committed, Polled};
+use crate::log::{Commit, Committed, Polled, ReadBounds};
 
 /// Without a position there is nothing to read.
 pub async fn nothing_is_read_before_a_seek(fixture: &mut dyn Fixture) {
@@ -187,4 +187,36 @@ pub async fn offsets_are_never_used_twice(fixture: &mut dyn Fixture) {
     }
     let partitions = fixture.log().partitions(Topic::DeadLetters);
     assert_eq!(partitions, 1, "dead letters have one order");
+}
+
+/// Some records at a place, as an operator looks at them: none that were not asked for, and no commit is needed.
+pub async fn a_place_is_read_without_joining(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    let at = |from, records| {
+        let most = ReadBounds {
+            records,
+            bytes: usize::MAX,
+        };
+        let log = log.clone();
+        async move { texts(&log.read(audit(0), from, most).await.expect("it can be read")) }
+    };
+    assert!(at(0, 10).await.is_empty(), "there is nothing yet");
+    let offsets = append(&*log, audit(0), &["a", "b", "c"]).await;
+    append(&*log, audit(1), &["elsewhere"]).await;
+    assert_eq!(at(offsets[1], 10).await, ["b", "c"]);
+    assert_eq!(at(offsets[1], 1).await, ["b"]);
+    assert!(at(offsets[2] + 1, 10).await.is_empty(), "behind the end");
+    let small = ReadBounds {
+        records: 10,
+        bytes: 5,
+    };
+    let one = log.read(audit(0), 0, small).await.expect("it can be read");
+    assert_eq!(
+        texts(&one),
+        ["a"],
+        "the bytes bound it, and the first always fits"
+    );
+    fixture.expire_all().await;
+    append(&*log, audit(0), &["d"]).await;
+    assert_eq!(at(0, 10).await, ["d"], "it begins at what is kept");
 }

@@ -45,6 +45,7 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use hindsight_schemas::ids::{LogId, Offset, Partition, Position, Topic};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 pub use clock::{Clock, SystemClock};
@@ -53,10 +54,12 @@ pub use options::{Options, RegisteredGroup};
 pub use tables::Ends;
 
 use super::murmur2::partition_of;
-use super::{AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, Route};
+use super::{
+    AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, ReadBounds, Route, StoredRecord,
+};
 use consumer::EmbeddedConsumer;
 use groups::Coordinator;
-use inner::Inner;
+use inner::{Budget, Inner};
 use queue::{Append, Request};
 use state::Shared;
 use store::Store;
@@ -299,6 +302,22 @@ impl EventLog for EmbeddedLog {
             .get(group)
             .and_then(|group| group.get(&partition))
             .cloned())
+    }
+
+    async fn read(
+        &self,
+        partition: Partition,
+        from: Offset,
+        most: ReadBounds,
+    ) -> Result<Vec<StoredRecord>, ConsumerError> {
+        let inner = Arc::clone(&self.inner);
+        let reading = spawn_blocking(move || {
+            let (_, end) = inner.offsets(partition)?;
+            let mut budget = Budget::new(most.records, most.bytes);
+            Ok(inner.scan(partition, from..end.max(from), &mut budget)?.records)
+        });
+        let read = reading.await;
+        read.unwrap_or_else(|error| Err(ConsumerError::Engine(format!("reading was cut short: {error}"))))
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use hindsight_schemas::ids::{Offset, Partition, Position, Topic};
+use hindsight_schemas::ids::{Offset, Partition, Topic};
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::context::log_line;
@@ -23,7 +23,7 @@ use super::inner::Inner;
 use super::lease::{Lease, since_boot};
 use super::member::Member;
 use super::native::{Event, Failure, Queue, Record};
-use crate::log::{Commit, Committed, Consumer, ConsumerError, Polled, StoredRecord, Waker};
+use crate::log::{Commit, Committed, Consumer, ConsumerError, Polled, Waker};
 
 /// A waiting poll looks at the identity of the topics at least this often.
 const LOOK: Duration = Duration::from_secs(1);
@@ -213,17 +213,8 @@ impl KafkaConsumer {
         if !cursor.takes(record.offset) {
             return None;
         }
-        Some(Polled::Record(StoredRecord {
-            position: Position {
-                log_id: self.inner.identity.id(record.partition.topic),
-                partition: record.partition,
-                offset: record.offset,
-            },
-            appended_at_ms: record.appended_at_ms,
-            key: record.key,
-            value: record.value,
-            headers: record.headers,
-        }))
+        let log_id = self.inner.identity.id(record.partition.topic);
+        Some(Polled::Record(record.stored(log_id)))
     }
 
     fn end(&mut self, partition: Partition, offset: Offset) -> Option<Polled> {

@@ -45,9 +45,19 @@ impl Member {
         group: &str,
         topics: &[&str],
     ) -> Result<Self, ConsumerError> {
-        let client = client(settings, names, complaints, group)?;
-        client.subscribe(topics).map_err(engine)?;
-        let client = Arc::new(client);
+        let member = Self::apart(settings, names, complaints, group)?;
+        member.client.subscribe(topics).map_err(engine)?;
+        Ok(member)
+    }
+
+    /// One that reads what it is told to, and joins nobody.
+    pub(super) fn apart(
+        settings: &Settings,
+        names: &Names,
+        complaints: &Complaints,
+        group: &str,
+    ) -> Result<Self, ConsumerError> {
+        let client = Arc::new(client(settings, names, complaints, group)?);
         let queues = Queue::of_consumer(&client).zip(Queue::for_answers(&client));
         let (queue, answers) =
             queues.ok_or_else(|| ConsumerError::Engine("the client has no queue".into()))?;
@@ -94,6 +104,12 @@ impl Member {
         self.client
             .incremental_assign(&self.list_at(partition, from)?)
             .map_err(engine)
+    }
+
+    /// Fetches this alone, whatever was fetched before; not for a member that has joined.
+    pub(super) fn fetch_only(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
+        let list = self.list_at(partition, from)?;
+        self.client.assign(&list).map_err(engine)
     }
 
     /// Fetches on from elsewhere.

@@ -14,6 +14,7 @@
 //! **Failure.** Brokers away: appends are refused after their bound, polls bring nothing, look-ups fail, all with
 //! librdkafka's last complaint; it goes on by itself when they are back. **Bounds**: [`Settings`], each with its default.
 
+mod browse;
 mod consumer;
 mod context;
 mod cursors;
@@ -46,7 +47,9 @@ pub use settings::{Sasl, Settings, Tls};
 pub use topics::Difference;
 
 use super::murmur2::partition_of;
-use super::{AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, Route};
+use super::{
+    AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, ReadBounds, Route, StoredRecord,
+};
 use consumer::KafkaConsumer;
 use context::Complaints;
 use identity::Identity;
@@ -215,5 +218,16 @@ impl EventLog for KafkaLog {
         Ok(found
             .into_iter()
             .find_map(|(of, committed)| committed.filter(|_| of == partition)))
+    }
+
+    async fn read(
+        &self,
+        partition: Partition,
+        from: Offset,
+        most: ReadBounds,
+    ) -> Result<Vec<StoredRecord>, ConsumerError> {
+        let inner = Arc::clone(&self.inner);
+        let reading = spawn_blocking(move || browse::read(&inner, partition, from, most)).await;
+        reading.map_err(member::engine)?
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hindsight_schemas::ids::{LogId, Offset, Partition};
+use hindsight_schemas::ids::{LogId, Offset, Partition, Position};
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as c;
 use rdkafka::client::Client;
@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::names::Names;
+use crate::log::StoredRecord;
 
 /// What comes out of a consumer's queue.
 pub(super) enum Event {
@@ -47,6 +48,23 @@ pub(super) struct Record {
     pub(super) key: Bytes,
     pub(super) value: Option<Bytes>,
     pub(super) headers: Vec<(String, Bytes)>,
+}
+
+impl Record {
+    /// As the seam has it, from the log of this id.
+    pub(super) fn stored(self, log_id: LogId) -> StoredRecord {
+        StoredRecord {
+            position: Position {
+                log_id,
+                partition: self.partition,
+                offset: self.offset,
+            },
+            appended_at_ms: self.appended_at_ms,
+            key: self.key,
+            value: self.value,
+            headers: self.headers,
+        }
+    }
 }
 
 /// An error, of a partition or of the client.
