@@ -10,6 +10,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use hindsight_engines::log::{ConsumerError, EventLog};
 use hindsight_policy::SecretHash;
+use hindsight_schemas::bearer::token;
 use hindsight_schemas::problem::Refusal;
 use hindsight_schemas::reason::Reason;
 
@@ -40,11 +41,8 @@ fn away(error: &ConsumerError) -> Refusal {
 }
 
 async fn admit(State(admin): State<SecretHash>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(AUTHORIZATION);
-    let token = given
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    if token.is_some_and(|token| admin.matches(token)) {
+    let given = request.headers().get(AUTHORIZATION).and_then(token);
+    if given.is_some_and(|token| admin.matches(token)) {
         return next.run(request).await;
     }
     let refusal = Refusal::new(

@@ -10,12 +10,18 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
         .filter(|quoted| quoted.contains('/') && !quoted.contains([' ', '*', '{', '<', ':', '$']))
 }
 
+fn root() -> &'static Path {
+    let schemas = Path::new(env!("CARGO_MANIFEST_DIR"));
+    schemas.parent().expect("schemas lies in the workspace")
+}
+
+fn document(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
 #[test]
 fn every_path_in_the_code_map_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("schemas lies in the workspace");
-    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).expect("ARCHITECTURE.md is at the root");
+    let (root, text) = (root(), document("ARCHITECTURE.md"));
     let missing: Vec<&str> = paths(&text).filter(|path| !root.join(path).exists()).collect();
     assert!(paths(&text).count() > 30, "the code map names hardly any path");
     assert!(
@@ -31,10 +37,7 @@ fn is_there(root: &Path, file: &str, function: &str) -> bool {
 
 #[test]
 fn every_test_that_a_guarantee_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("schemas lies in the workspace");
-    let text = std::fs::read_to_string(root.join("docs/guarantees.md")).expect("docs/guarantees.md is there");
+    let (root, text) = (root(), document("docs/guarantees.md"));
     let quoted = text.split('`').skip(1).step_by(2);
     let named: Vec<(&str, &str)> = quoted.filter_map(|name| name.split_once(".rs::")).collect();
     let missing: Vec<_> = named
