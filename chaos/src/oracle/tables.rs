@@ -129,3 +129,73 @@ pub(super) fn held<'a>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hindsight_schemas::ids::{LogId, Offset, Partition, Position, Topic};
+    use uuid::Uuid;
+
+    use super::super::truth::{Known, place};
+    use super::*;
+
+    fn at(partition: u32, offset: Offset) -> Position {
+        Position {
+            log_id: LogId(Uuid::nil()),
+            partition: Partition {
+                topic: Topic::Recordings,
+                partition,
+            },
+            offset,
+        }
+    }
+
+    /// One batch that lies at 0/3, 0/7 and 1/2, and rows of it at these places, each so often.
+    fn found(rows: &[(Position, u64)]) -> (u64, u64, u64) {
+        let known = Known::at(vec![at(0, 3), at(0, 7), at(1, 2)]);
+        let identity = "demo/session/tab/0".to_owned();
+        let row = |(position, times): &(Position, u64)| ((identity.clone(), place(position)), *times);
+        let mut findings = Findings::default();
+        held(
+            "a table",
+            &rows.iter().map(row).collect(),
+            [(&identity, &known)].into_iter(),
+            |_| false,
+            &mut findings,
+        );
+        (findings.missing, findings.double, findings.odd)
+    }
+
+    #[test]
+    fn the_lowest_position_has_to_be_there_and_each_row_once() {
+        assert_eq!(found(&[(at(1, 2), 1)]), (0, 0, 0));
+        assert_eq!(
+            found(&[(at(1, 2), 1), (at(0, 3), 1)]),
+            (0, 0, 0),
+            "a twin may stay"
+        );
+        assert_eq!(found(&[(at(0, 3), 1)]), (1, 0, 0), "another won");
+        assert_eq!(found(&[(at(1, 2), 2)]), (0, 1, 0), "rows twice");
+        assert_eq!(
+            found(&[(at(1, 2), 1), (at(0, 4), 1)]),
+            (0, 0, 1),
+            "not of the log"
+        );
+    }
+
+    #[test]
+    fn rows_of_what_the_log_does_not_have_are_odd() {
+        let rows = BTreeMap::from([(("demo/other/tab/0".to_owned(), place(&at(0, 3))), 1)]);
+        let mut findings = Findings::default();
+        held("a table", &rows, std::iter::empty(), |_| true, &mut findings);
+        assert_eq!(findings.odd, 1);
+        assert!(findings.to_string().contains("erased"), "{findings}");
+    }
+
+    #[test]
+    fn search_keeps_the_lowest_of_one_partition() {
+        let known = Known::at(vec![at(0, 3), at(0, 7), at(1, 2)]);
+        let may = |position| known.may_be_first(&place(&position));
+        assert!(may(at(0, 3)) && may(at(1, 2)));
+        assert!(!may(at(0, 7)) && !may(at(0, 4)));
+    }
+}

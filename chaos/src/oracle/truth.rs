@@ -44,6 +44,12 @@ pub(super) struct Known {
 }
 
 impl Known {
+    #[cfg(test)]
+    pub(super) fn at(positions: Vec<Position>) -> Self {
+        let session = String::new();
+        Self { session, positions }
+    }
+
     /// The lowest: of the lower offset, on a tie of the lower partition.
     pub(super) fn winner(&self) -> String {
         let rank = |position: &&Position| (position.offset, position.partition.partition);
