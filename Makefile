@@ -2,7 +2,7 @@
 # Everything that can be fetched or built again lies under HINDSIGHT_CACHE (default ~/.cache/hindsight).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build console sdk libchdb tools samples shop-samples lint test e2e screens chaos corpus bench bench-clients bench-sdk audit clean-data
+.PHONY: help demo build console sdk libchdb tools samples shop-samples lint test e2e screens chaos corpus bench bench-real bench-clients bench-sdk audit clean-data
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ corpus: ## Import CORPUS=folder of recordings, compare what the API gives with w
 
 bench: ## Benchmarks; CORPUS=folder of recordings for the end-to-end ones
 	@tools/bench
+
+bench-real: ## The roles over the real engines of infra/dev, each beside what its engine does alone (CORPUS=folder)
+	@tools/bench-real
 
 bench-clients: ## What a call costs a service (Java, Node, Rust), and whether the events arrive
 	@tools/bench-clients

@@ -35,6 +35,8 @@ pub enum Until {
     Elapsed(Duration),
     /// After so many events.
     Events(usize),
+    /// After so many raw bytes.
+    RawBytes(usize),
 }
 
 /// A batch that was answered 202, to be watched.
@@ -151,18 +153,20 @@ impl Shared<'_> {
                 self.started.elapsed() >= limit || self.due(number).is_some_and(|due| due >= limit)
             }
             Until::Events(limit) => self.sent_events.load(Ordering::Relaxed) >= limit,
+            Until::RawBytes(limit) => self.raw_bytes_before(number) >= limit,
         }
     }
 
     /// When batch `number` is due, since the start.
     fn due(&self, number: usize) -> Option<Duration> {
-        let pass_bytes = self.before[self.corpus.batches.len()].0;
-        let (pass, index) = (
-            number / self.corpus.batches.len(),
-            number % self.corpus.batches.len(),
-        );
-        let bytes = (pass * pass_bytes + self.before[index].0) as f64;
+        let bytes = self.raw_bytes_before(number) as f64;
         Some(Duration::from_secs_f64(bytes / self.load.bytes_per_s?))
+    }
+
+    fn raw_bytes_before(&self, number: usize) -> usize {
+        let batches = self.corpus.batches.len();
+        let (pass, index) = (number / batches, number % batches);
+        pass * self.before[batches].0 + self.before[index].0
     }
 
     fn send_one(

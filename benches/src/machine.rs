@@ -11,6 +11,8 @@ pub struct Machine {
     cores: usize,
     memory_mib: u64,
     kernel: String,
+    /// Of 1, 5 and 15 minutes: what others did before the run.
+    load: String,
     commit: String,
     date: String,
 }
@@ -30,6 +32,11 @@ impl Machine {
             cpu: field(&file("/proc/cpuinfo"), "model name"),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_mib: kib / 1024,
+            load: file("/proc/loadavg")
+                .split(' ')
+                .take(3)
+                .collect::<Vec<_>>()
+                .join(" "),
             kernel: file("/proc/sys/kernel/osrelease").trim().to_owned(),
             commit: said_by("git", &["describe", "--always", "--dirty", "--abbrev=12"]),
             date: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string(),
@@ -39,8 +46,8 @@ impl Machine {
     /// One line for people.
     pub fn line(&self) -> String {
         format!(
-            "{}, {} cores, {} MiB, Linux {}; commit {}, {}",
-            self.cpu, self.cores, self.memory_mib, self.kernel, self.commit, self.date
+            "{}, {} cores, {} MiB, Linux {}; load before the run {}; commit {}, {}",
+            self.cpu, self.cores, self.memory_mib, self.kernel, self.load, self.commit, self.date
         )
     }
 }

@@ -1,5 +1,5 @@
-//! The end-to-end benchmarks: `edge`, `views` and `memory`, each over a folder of recordings, each with a report of
-//! its own. `make bench` runs all.
+//! The end-to-end benchmarks: `edge`, `views`, `memory` and `real`, each over a folder of recordings, each with a report of
+//! its own. `make bench` runs the first three, `make bench-real` the last.
 
 mod runs;
 
@@ -26,6 +26,8 @@ enum Run {
     Views(Views),
     /// The memory curve: a million events, and again with ClickHouse stopped.
     Memory(Memory),
+    /// The roles over the real engines of infra/dev, each beside what its engine does without it.
+    Real(Real),
     /// What calls of the service clients cost: a report of what their own benchmarks found (`tools/bench-clients`).
     Clients {
         /// One JSON object a line.
@@ -89,11 +91,31 @@ struct Memory {
     events: usize,
 }
 
+#[derive(Debug, Args)]
+struct Real {
+    /// Folder of recordings: *.jsonl or *.jsonl.zst, one rrweb event a line.
+    #[arg(long, env = "CORPUS", default_value = "samples/recordings")]
+    corpus: PathBuf,
+    /// Where the report goes.
+    #[arg(long, default_value = "benches/results")]
+    out: PathBuf,
+    /// Raw JSON that the log is filled with, MB.
+    #[arg(long, default_value_t = 1_200)]
+    megabytes: usize,
+    /// Audit events that the other log is filled with.
+    #[arg(long, default_value_t = 40_000)]
+    audit_events: usize,
+    /// Connections of the load generator.
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+}
+
 fn main() -> anyhow::Result<()> {
     match Cli::parse().run {
         Run::Edge(over) => runs::edge::run(&over),
         Run::Views(views) => runs::views::run(&views),
         Run::Memory(memory) => runs::memory::run(&memory),
+        Run::Real(real) => runs::real::run(&real),
         Run::Clients { figures, out } => runs::clients::run(&figures, &out),
         Run::ServeEdge { folder } => hindsight_benches::edge::serve(&folder),
     }

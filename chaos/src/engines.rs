@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 
+use hindsight_engines::log::kafka;
+use hindsight_engines::secret::Secret;
+use hindsight_engines::segments::S3Options;
 use serde_json::Value;
 
 use crate::installation::binary;
@@ -161,11 +164,36 @@ impl ClickHouse {
         }
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// kill -9, and the same server on the same folder and port.
     pub fn kill_and_start(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         *self = Self::start_at(&self.data.clone(), self.listen);
+    }
+}
+
+/// The bucket of an installation with this name.
+pub fn bucket(name: &str, engines: &Exports) -> S3Options {
+    S3Options {
+        prefix: name.into(),
+        endpoint: engines["S3_ENDPOINT"].clone(),
+        access_key: engines["S3_KEY"].clone(),
+        secret_key: Secret::new(&engines["S3_SECRET"]),
+        ..S3Options::default()
+    }
+}
+
+/// The log of an installation with this name, where topics have three copies.
+pub fn log(name: &str, engines: &Exports) -> kafka::Settings {
+    kafka::Settings {
+        brokers: engines["KAFKA_BROKERS"].clone(),
+        prefix: format!("{name}."),
+        ..kafka::Settings::default()
     }
 }
 

@@ -11,11 +11,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hindsight_engines::log::kafka::{self, KafkaLog};
-use hindsight_engines::secret::Secret;
-use hindsight_engines::segments::{ObjectSegments, S3Options, connect_s3};
+use hindsight_engines::segments::{ObjectSegments, connect_s3};
 use tokio::sync::Mutex;
 
-use crate::engines::{ClickHouse, Exports, Held, QUICK_BROKERS, Settings};
+use crate::engines::{ClickHouse, Exports, Held, QUICK_BROKERS, Settings, bucket, log};
 use crate::installation::{Installation, Plan, Role, free_address};
 use crate::load::Writer;
 use crate::oracle::documents::Documents;
@@ -84,7 +83,7 @@ impl Field {
         };
         let field = Self {
             documents: Documents::new(&exports["ELASTICSEARCH_URL"]),
-            store: Arc::new(connect_s3(&bucket(&exports))?),
+            store: Arc::new(connect_s3(&bucket(PREFIX, &exports))?),
             edges: edges.map(|edge| format!("http://{edge}")),
             erased: Mutex::default(),
             proxies: proxies
@@ -129,10 +128,8 @@ impl Field {
     /// The log, past the proxies.
     pub async fn log(&self) -> anyhow::Result<Arc<KafkaLog>> {
         let settings = kafka::Settings {
-            brokers: self.exports["KAFKA_BROKERS"].clone(),
-            prefix: format!("{PREFIX}."),
             partitions: self.partitions.load(Ordering::SeqCst),
-            ..kafka::Settings::default()
+            ..log(PREFIX, &self.exports)
         };
         let opened = tokio::task::spawn_blocking(|| KafkaLog::open(settings)).await?;
         Ok(Arc::new(opened.context("the log can't be opened")?))
@@ -252,16 +249,6 @@ fn launch(
     let door = free_address();
     let serve = Plan::new("serve", "serve", reads, &["--clickhouse-listen", &door]);
     (ingest.collect(), process.collect(), start(serve))
-}
-
-fn bucket(exports: &Exports) -> S3Options {
-    S3Options {
-        prefix: PREFIX.into(),
-        endpoint: exports["S3_ENDPOINT"].clone(),
-        access_key: exports["S3_KEY"].clone(),
-        secret_key: Secret::new(&exports["S3_SECRET"]),
-        ..S3Options::default()
-    }
 }
 
 /// The one project.

@@ -3,6 +3,7 @@
 pub(crate) mod clients;
 pub(crate) mod edge;
 pub(crate) mod memory;
+pub(crate) mod real;
 pub(crate) mod views;
 
 use hindsight_benches::corpus::Corpus;

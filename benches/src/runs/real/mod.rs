@@ -1,0 +1,70 @@
+//! The roles over the real engines, each beside what its engine does without it: edge to Kafka, Kafka to ClickHouse, to
+//! Elasticsearch, to S3, all together, and what intents cost.
+//!
+//! A file a figure. `stage` holds the engines of `infra/dev` and installations over them, `drain` has a `process` work
+//! off a log. **Invariant:** a figure and its bound are of the same records, in the same run, on engines that did nothing
+//! else meanwhile. **Bound:** the load is so many raw bytes, each wait has a limit with a name.
+
+mod analytics;
+mod blocks;
+mod drain;
+mod edge;
+mod intents;
+mod raw_producer;
+mod replay;
+mod search;
+mod sink;
+mod stage;
+mod together;
+
+use hindsight_benches::corpus::Corpus;
+use hindsight_benches::report::Report;
+
+use super::describe;
+use crate::Real;
+use stage::Stage;
+
+/// Requests in flight of a bound: as many as a view has lanes.
+const IN_FLIGHT: usize = 8;
+
+/// What the log holds, and so what each view is measured by.
+struct Load {
+    /// Batches, one a record.
+    records: f64,
+    raw_megabytes: f64,
+    events: f64,
+}
+
+impl Load {
+    /// MB of raw JSON a second, where so many records are done in one.
+    fn megabytes(&self, records_per_s: f64) -> f64 {
+        self.raw_megabytes / self.records * records_per_s
+    }
+
+    /// Events a second, likewise.
+    fn events(&self, records_per_s: f64) -> f64 {
+        self.events / self.records * records_per_s
+    }
+}
+
+pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
+    let mut report = Report::new();
+    let corpus = Corpus::of_flushes(&real.corpus)?;
+    describe(&mut report, "flushes", &corpus);
+    report.note(format!(
+        "the log: {} MB of raw JSON in one partition set of 8; engines as infra/dev starts them, one of each, on the same cores",
+        real.megabytes
+    ));
+    report.note("per core: divided by the user and system time of the role's process; wall: everything on the same cores, engines included");
+    let stage = Stage::start()?;
+    let (filled, copied) = (stage.site("filled")?, stage.site("copied")?);
+    let load = edge::run(&stage, [&filled, &copied], &corpus, real, &mut report)?;
+    let tables = analytics::run(&stage, &filled, &load, &mut report)?;
+    let objects = replay::run(&stage, &filled, &load, &mut report)?;
+    drop(filled);
+    search::run(&stage, real.audit_events, &mut report)?;
+    together::run(&stage, &copied, &load, [tables, objects], &mut report)?;
+    drop(copied);
+    intents::run(&stage, &mut report)?;
+    report.write(&real.out, "real")
+}
