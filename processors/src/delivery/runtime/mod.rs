@@ -2,7 +2,7 @@
 //! conversion goes to the blocking pool and writes to async tasks, whose answers come back by a channel.
 //!
 //! **Invariant:** only this thread touches consumer and lanes, so no lane sees two things at once; all commits
-//! of a tick go in one request. When the engine fails the lane says so and tries again; when this member is
+//! that wait go in one request. When the engine fails the lane says so and tries again; when this member is
 //! fenced all lanes are dropped without writing and it joins anew. Stopping waits a bounded time for writes in
 //! flight and leaves the rest pending for the next owner.
 //! Bound: the share's bytes (then lanes are paused) and, per lane, one task of each kind.
@@ -30,8 +30,11 @@ use worker::Worker;
 /// What can be set.
 #[derive(Debug, Clone, Copy)]
 pub struct DeliverySettings {
-    /// Per lane; its `tick` is also the time between two commit requests.
+    /// Per lane; its `tick` is also the time after which a commit that failed is sent again.
     pub lane: LaneSettings,
+    /// The time between two commit requests (default 10 ms): a range waits for it before it may be written, and one
+    /// request has the commits of all lanes that came meanwhile.
+    pub commit_every: Duration,
     /// The longest wait of a poll when there is nothing to do (default 500 ms).
     pub idle_poll: Duration,
     /// How long a revoked partition, or a stop, waits for writes in flight (default 5 s; at most a third of
@@ -46,6 +49,7 @@ impl Default for DeliverySettings {
     fn default() -> Self {
         Self {
             lane: LaneSettings::default(),
+            commit_every: Duration::from_millis(10),
             idle_poll: Duration::from_millis(500),
             leave_wait: Duration::from_secs(5),
             write_timeout: Duration::from_secs(60),

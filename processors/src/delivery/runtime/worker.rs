@@ -381,7 +381,7 @@ impl<M: Materializer> Worker<M> {
         }
     }
 
-    /// All lanes' commits in one request, once a tick.
+    /// All lanes' commits in one request, so often at most.
     fn commit(&mut self, hurried: bool) {
         let now = self.clock.now();
         if now < self.next_commit && !hurried {
@@ -401,10 +401,14 @@ impl<M: Materializer> Worker<M> {
         if commits.is_empty() {
             return;
         }
-        self.next_commit = now + self.settings.lane.tick;
         failpoint::step("lane-commit");
         let result = self.consumer.commit(&commits);
         failpoint::step("lane-committed");
+        self.next_commit = now
+            + match result {
+                Ok(()) => self.settings.commit_every,
+                Err(_) => self.settings.lane.tick,
+            };
         if let Err(ConsumerError::Fenced(words)) = &result {
             self.on_fenced(words);
         }
