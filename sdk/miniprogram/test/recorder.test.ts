@@ -240,6 +240,17 @@ it('sends nothing without an error where only errors are wanted, then what led t
   expect([host.facts('track').length, host.facts('error')[0]?.['message']]).toEqual([1, 'Error: boom']);
 });
 
+it('bounds what waits for an error: the oldest goes', async () => {
+  const { host, recorder } = await launch({ only_errors: true });
+  for (let n = 0; n < 100; n++) recorder.track(`t-${String(n)}`, { text: 'x'.repeat(8_000) });
+  host.errors[0]?.(new Error('boom'));
+  await settle(10_000);
+  const names = host.facts('track').map(({ name }) => name);
+  expect(names.at(-1)).toBe('t-99');
+  expect(names.length).toBeGreaterThan(50);
+  expect(JSON.stringify(host.facts('track')).length).toBeLessThan(500_000);
+});
+
 it('stops for a wrong key, leaves out what is refused, and obeys the level', async () => {
   const { host, recorder } = await launch();
   host.reply = () => ({ statusCode: 413, data: { reason: 'too_large' } });
