@@ -83,7 +83,7 @@ export class Visit {
   start(): void {
     const stored = readSession(this.around.shelf.read(SESSION));
     this.begin(overBy(stored, Date.now(), this.limits()) ? undefined : stored);
-    void this.delivery.sweep(this.tab);
+    void this.delivery.sweep(this.tab, stored?.worth ? stored.id : undefined);
   }
 
   /** Ends recording; what was recorded is still sent. */
@@ -134,6 +134,7 @@ export class Visit {
     this.session.ended = true;
     this.save();
     this.stop('ended');
+    this.delivery.drop();
   }
 
   url(address: string): string {
@@ -205,6 +206,7 @@ export class Visit {
     const now = Date.now();
     const { config, options, host, shelf, clock } = this.around;
     this.batcher.flush();
+    this.delivery.drop();
     this.session = from ?? { id: sessionId(clock.serverNow()), startedAt: now, lastAt: now };
     this.session.lastAt = now;
     this.seq = 0;
@@ -224,7 +226,7 @@ export class Visit {
     const { onlyErrors, minimumMs } = this.around.config;
     const waits = !this.session?.worth;
     this.untold = waits && onlyErrors ? [] : undefined;
-    this.delivery.outbox.hold(waits && !onlyErrors && minimumMs > 0);
+    this.delivery.outbox.hold(waits && !onlyErrors && minimumMs ? this.session?.id : undefined);
     clearTimeout(this.worthTimer);
     if (!waits || onlyErrors || !this.session) return;
     const rest = Math.max(0, this.session.startedAt + minimumMs - now);
@@ -240,7 +242,7 @@ export class Visit {
     const lines = this.untold ?? [];
     this.untold = undefined;
     for (const line of lines) this.put(line);
-    this.delivery.outbox.hold(false);
+    this.delivery.outbox.hold();
   }
 
   private put(line: Line): void {
