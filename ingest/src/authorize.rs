@@ -3,6 +3,7 @@
 //! **Invariant:** a server key in a query is refused even where it is right: queries end up in logs and histories.
 
 use hindsight_policy::{Key, OriginPattern};
+use hindsight_schemas::bearer::token;
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::KeyKind;
 use http::{HeaderMap, HeaderValue, header};
@@ -65,11 +66,9 @@ pub(crate) fn bearer(value: Option<&HeaderValue>) -> Result<Option<&str>, Refusa
     let Some(value) = value else {
         return Ok(None);
     };
-    let token = value.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    token.map(Some).ok_or_else(|| Refusal::plain(Reason::UnknownKey))
+    token(value)
+        .map(Some)
+        .ok_or_else(|| Refusal::plain(Reason::UnknownKey))
 }
 
 /// A page's origin as it is told.

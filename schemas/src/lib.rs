@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod avro;
+pub mod bearer;
 pub mod canonical;
 pub mod ddl;
 pub mod documents;

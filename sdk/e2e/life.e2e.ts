@@ -127,7 +127,7 @@ it('sends nothing, and asks nothing, before consent; and forgets all when it is 
   expect(edge.facts('start')[0]).toMatchObject({ consent: 'granted' });
   // What it fetches after its first answer is on its way.
   await edge.until('fflate', ({ seen }) => seen.some(({ path }) => path.endsWith('/flate.js')));
-  // Nor is what left before consent was taken back.
+  // What left before consent was taken back may still arrive after that.
   await next.waitForFunction('window.hindsight.status().waiting === 0');
   await call(next, 'consent', 'denied');
   const sent = edge.seen.length;

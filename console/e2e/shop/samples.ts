@@ -42,8 +42,9 @@ async function record(
   await visit(shopper);
   await page.waitForTimeout(LOOK_MS);
   await page.close({ runBeforeUnload: true });
-  await context.close();
   await write(name, session ?? '');
+  // Not before: a browser that ends takes with it what a closed page left it to send.
+  await context.close();
 }
 
 async function write(name: string, session: string): Promise<void> {

@@ -34,7 +34,8 @@ Larger installations run by roles over Kafka, ClickHouse, Elasticsearch and S3, 
   hindsight ingest | process | serve  --config hindsight.toml
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 data folder in use or not writable,
-4 address not free, 5 libchdb missing, 6 an engine refuses us or is not fit, 7 an engine did not come in time, 8 a limit is exceeded (`lag --max-age`).
+4 address not free, 5 libchdb missing, 6 an engine refuses us or is not fit, 7 an engine did not come in time,
+8 a limit is exceeded (`lag --max-age`).
 `doctor` has its own: see `hindsight doctor --help`.";
 
 /// Keeps what people do in web applications - session recordings and audit events - and shows it: replay,

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use hindsight_policy::SecretHash;
+use hindsight_schemas::bearer::token;
 use hindsight_schemas::problem::Refusal;
 use hindsight_schemas::reason::Reason;
 use serde::Serialize;
@@ -69,11 +70,8 @@ fn answer<E: Display>(found: Result<impl Serialize, E>) -> Response {
 }
 
 async fn admit(State(admin): State<SecretHash>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(AUTHORIZATION);
-    let token = given
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    if token.is_some_and(|token| admin.matches(token)) {
+    let given = request.headers().get(AUTHORIZATION).and_then(token);
+    if given.is_some_and(|token| admin.matches(token)) {
         return next.run(request).await;
     }
     let refusal = Refusal::new(

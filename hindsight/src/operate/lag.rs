@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use hindsight_engines::log::embedded::{Clock, SystemClock};
 use hindsight_engines::log::{ConsumerError, EventLog, ReadBounds};
 use hindsight_schemas::ids::{Offset, Partition};
 use serde::{Deserialize, Serialize};
@@ -71,13 +71,8 @@ async fn lane(
         end,
         behind,
         lost: first.saturating_sub(position),
-        age_ms: oldest.map(|record| unix_ms().saturating_sub(record.appended_at_ms).max(0)),
+        age_ms: oldest.map(|record| SystemClock.unix_ms().saturating_sub(record.appended_at_ms).max(0)),
     })
-}
-
-fn unix_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

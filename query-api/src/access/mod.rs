@@ -16,6 +16,7 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use hindsight_policy::SecretHash;
+use hindsight_schemas::bearer::token;
 use hindsight_schemas::ids::ProjectId;
 use hindsight_schemas::reason::Reason;
 use serde::Deserialize;
@@ -89,11 +90,7 @@ impl FromRequestParts<Arc<Reader>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, reader: &Arc<Reader>) -> Result<Self, Refusal> {
         let access = &reader.access;
-        let bearer = parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.strip_prefix("Bearer "));
+        let bearer = parts.headers.get(AUTHORIZATION).and_then(token);
         let by_ticket = || {
             let Ok(Query(TicketParam { ticket: Some(ticket) })) =
                 Query::<TicketParam>::try_from_uri(&parts.uri)

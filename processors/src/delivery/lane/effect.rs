@@ -154,7 +154,7 @@ pub enum LaneError {
     Prepare(#[from] PrepareError),
     /// Too much poison.
     #[error(
-        "{poison} of {records} records from {first} on are unreadable, over the limit (delivery.poison): mend the writer or raise it"
+        "{poison} of {records} records from {first} on are unreadable, with those before them too many: look at the dead letters and mend the writer; a restart of this process counts anew"
     )]
     PoisonRatio {
         /// The range's first record.

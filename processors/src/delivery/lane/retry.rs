@@ -58,7 +58,12 @@ impl PoisonMeter {
     /// After so many records both counts are halved, so that yesterday's good ones don't hide today's bad.
     const WINDOW: u64 = 10_000;
 
+    /// Whether a range with so much poison is the one too many. One without any never is: it would be read again for
+    /// ever, as nothing in it can be mended.
     pub(super) fn exceeds(&self, poison: u64, records: u64, limit: &PoisonLimit) -> bool {
+        if poison == 0 {
+            return false;
+        }
         let (poison, records) = (self.poison + poison, self.records + records);
         poison > limit.floor && poison * 100 > records * limit.percent
     }
@@ -96,6 +101,10 @@ mod tests {
         assert!(meter.exceeds(4, 4, &limit));
         meter.add(3, 3);
         assert!(meter.exceeds(1, 1, &limit));
+        assert!(
+            !meter.exceeds(0, 1, &limit),
+            "nothing in a clean range can be mended"
+        );
         meter.add(0, 100);
         assert!(!meter.exceeds(1, 1, &limit));
     }
