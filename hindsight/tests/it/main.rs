@@ -5,6 +5,7 @@
 mod bad_states;
 mod crash;
 mod damage;
+mod dead_letters;
 mod double;
 mod gaps;
 mod import;
