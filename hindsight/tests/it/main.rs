@@ -17,6 +17,7 @@ mod oracle;
 mod real;
 mod roles;
 mod roles_refused;
+mod sent_again;
 mod server;
 mod settings;
 mod sync_order;
