@@ -2,7 +2,7 @@
 # Everything that can be fetched or built again lies under HINDSIGHT_CACHE (default ~/.cache/hindsight).
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build console sdk libchdb tools samples shop-samples lint test e2e screens corpus bench bench-clients bench-sdk audit clean-data
+.PHONY: help demo build console sdk libchdb tools samples shop-samples lint test e2e screens chaos corpus bench bench-clients bench-sdk audit clean-data
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,9 @@ e2e: ## End to end alone: a real server, sample data, a real browser, every docu
 
 screens: ## End to end, and take the screenshots in docs/screens anew
 	@SCREENS="$(CURDIR)/docs/screens" tools/test e2e
+
+chaos: ## Break a whole installation under load, FAULTS times by SEED (WITHOUT=intent|settle|lease), and count what is lost
+	@tools/chaos "$(or $(SEED),1)" "$(or $(FAULTS),200)" "$(WITHOUT)"
 
 corpus: ## Import CORPUS=folder of recordings, compare what the API gives with what was sent, play each
 	@tools/test corpus "$(CORPUS)"

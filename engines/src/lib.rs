@@ -2,6 +2,7 @@
 //! a distributed implementation, and one conformance suite that both pass.
 
 pub mod analytics;
+pub mod failpoint;
 pub mod log;
 mod refusals;
 pub mod replay;

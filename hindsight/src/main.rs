@@ -28,6 +28,7 @@ use crate::commands::Cli;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    hindsight_engines::failpoint::listen();
     let cli = Cli::parse();
     match cli.run() {
         Ok(code) => code,

@@ -4,6 +4,7 @@
 //! is safe, because views drop the second of one identity.
 
 use bytes::Bytes;
+use hindsight_engines::failpoint;
 use hindsight_engines::log::{AppendError, NewRecord, Route};
 use hindsight_schemas::ids::Topic;
 use hindsight_schemas::reason::Reason;
@@ -45,7 +46,9 @@ pub(crate) async fn append(edge: &Edge, topic: Topic, mut records: Vec<NewRecord
     let count = records.len();
     let bound = edge.options.append_wait();
     let span = trace::append(topic, &mut records);
+    failpoint::step("edge-append");
     let answered = tokio::time::timeout(bound, edge.log.append(records)).await;
+    failpoint::step("edge-appended");
     meters::appended(topic, count, started.elapsed(), &answered);
     trace::appended(span, &answered);
     match answered {

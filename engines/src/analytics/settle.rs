@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::block::{BlockBuilder, InsertBlock};
 use super::{Analytics, InsertError, Query, QueryError, query_rows};
+use crate::failpoint;
 
 /// How many other tokens are tried for a block whose token is known and whose rows are not there.
 pub const EPOCHS: u32 = 2;
@@ -274,6 +275,7 @@ async fn settle_in(
                 range: range.to_owned(),
                 source,
             };
+            failpoint::step("analytics-read-back");
             sink.insert(&block).await.map_err(insert)?;
             settled.epoch = settled.epoch.max(epoch);
             let done = sink.ok_is_final();

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hindsight_chaos::load::Writer;
+use hindsight_chaos::oracle;
 use serde_json::Value;
 
-use crate::load::Writer;
-use crate::{oracle, server};
+use crate::server;
 
 const SEED: u64 = 0xbad;
 /// How long a state may take to show or to pass.

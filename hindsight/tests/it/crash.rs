@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::load::{Kept, Writer};
-use crate::{oracle, server};
+use hindsight_chaos::load::{Kept, Writer};
+use hindsight_chaos::oracle;
+
+use crate::server;
 
 /// Kills in the suite.
 const KILLS: u32 = 20;

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use hindsight_chaos::load::Writer;
 use serde_json::{Value, json};
 
-use crate::load::Writer;
 use crate::server::{self, Server};
 
 const SEED: u64 = 0xda;

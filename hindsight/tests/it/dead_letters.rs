@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use hindsight_chaos::load::Writer;
 use hindsight_engines::log::embedded::{EmbeddedLog, Options};
 use hindsight_engines::log::{EventLog, ReadBounds, StoredRecord};
 use hindsight_processors::delivery::Poison;
@@ -13,7 +14,6 @@ use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::Record;
 use serde_json::Value;
 
-use crate::load::Writer;
 use crate::server::{Server, command, start};
 use crate::{hindsight, words};
 

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use hindsight_chaos::load::Writer;
 use serde_json::{Value, json};
 
-use crate::load::Writer;
 use crate::server::{self, Server};
 
 const WITHIN: Duration = Duration::from_secs(60);

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use hindsight_chaos::engines::{ClickHouse, Settings};
+use hindsight_chaos::installation::{Installation, free_address};
+use hindsight_chaos::load::Writer;
 use serde_json::Value;
 
-use crate::load::Writer;
-use crate::real::{ClickHouse, Settings};
-use crate::roles::Installation;
 use crate::server::{command, start};
 use crate::{hindsight, words};
 
@@ -87,7 +87,7 @@ async fn kafka_is_asked_and_a_limit_is_judged() {
     let early = lag(&folder, &config);
     assert_eq!(early.status.code(), Some(6), "{}", words(&early));
 
-    let edge = crate::roles::free_address();
+    let edge = free_address();
     let ingest = installation.start("ingest", &edge, &[]).await;
     let fresh = lag(&folder, &[&config[..], &["--max-age", "0"]].concat());
     assert!(fresh.status.success(), "{}", words(&fresh));

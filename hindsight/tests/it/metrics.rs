@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::load::Writer;
+use hindsight_chaos::load::Writer;
+
 use crate::server::{Server, command, start};
 
 const VIEWS: [(&str, &str); 5] = [

@@ -2,155 +2,25 @@
 //! sent is found, each once, also when every role is restarted meanwhile, one after the other.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hindsight_chaos::engines::{ClickHouse, Settings};
+use hindsight_chaos::installation::{Installation, READY_WITHIN, free_address};
+use hindsight_chaos::load::{Writer, write_until};
+use hindsight_chaos::oracle;
+use hindsight_chaos::reader::Reader;
 use serde_json::Value;
 
-use crate::load::Writer;
-use crate::real::{ClickHouse, Settings};
-use crate::server::Server;
-use crate::{hindsight, oracle, words};
+use crate::words;
 
 const SEED: u64 = 0x401e;
 const WRITERS: u64 = 3;
-/// Ready within so long, engines being there.
-const READY_WITHIN: Duration = Duration::from_secs(60);
-/// How often a send is tried, as a client would.
-const RETRIES: usize = 100;
-const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Between two sends of one writer.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Load between two restarts.
 const BETWEEN: Duration = Duration::from_secs(2);
-
-/// Processes of one installation.
-pub(crate) struct Installation {
-    folder: PathBuf,
-    pub(crate) config: PathBuf,
-    admin_token: String,
-    pub(crate) write_key: String,
-}
-
-/// One process, and where it is asked how it does.
-pub(crate) struct Role {
-    arguments: Vec<String>,
-    process: Child,
-    ops: String,
-}
-
-impl Installation {
-    pub(crate) fn new(folder: &Path, settings: &mut Settings) -> Self {
-        let credentials = folder.join("credentials.json");
-        let made = hindsight(
-            folder,
-            &["credentials", "new", "--out", credentials.to_str().unwrap()],
-        );
-        assert!(made.status.success(), "{}", words(&made));
-        let known: Value = serde_json::from_slice(&std::fs::read(&credentials).unwrap()).unwrap();
-        let word = |name: &str| known[name].as_str().unwrap().to_owned();
-        let credentials = credentials.display().to_string();
-        Self {
-            folder: folder.into(),
-            config: settings
-                .text("server", "credentials_file", &credentials)
-                .write(folder),
-            admin_token: word("admin_token"),
-            write_key: word("write_key"),
-        }
-    }
-
-    /// Starts a role at addresses that stay its own, and waits until it is ready.
-    pub(crate) async fn start(&self, name: &str, listen: &str, more: &[&str]) -> Role {
-        let ops = free_address();
-        let mut arguments: Vec<String> = vec![name.into(), "--ops-listen".into(), ops.clone()];
-        if !listen.is_empty() {
-            arguments.extend(["--listen".into(), listen.into()]);
-        }
-        arguments.extend(more.iter().map(|word| (*word).into()));
-        let mut role = Role {
-            process: self.spawn(&arguments),
-            arguments,
-            ops,
-        };
-        role.until_ready(&self.folder).await;
-        role
-    }
-
-    fn spawn(&self, arguments: &[String]) -> Child {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.folder.join(format!("{}.log", arguments[0])))
-            .unwrap();
-        Command::new(env!("CARGO_BIN_EXE_hindsight"))
-            .args(arguments)
-            .arg("--config")
-            .arg(&self.config)
-            .env_remove("HINDSIGHT_CONFIG")
-            .env("RUST_LOG", "info,librdkafka=warn")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap()
-    }
-
-    /// SIGTERM, the exit code, and the same role anew.
-    async fn restart(&self, role: &mut Role) {
-        let stopped = Command::new("kill")
-            .args(["-TERM", &role.process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(stopped.success());
-        let mut old = std::mem::replace(&mut role.process, self.spawn_nothing());
-        let ended = tokio::task::spawn_blocking(move || old.wait().unwrap().code())
-            .await
-            .unwrap();
-        assert_eq!(ended, Some(0), "a drained {} ends with 0", role.arguments[0]);
-        role.process = self.spawn(&role.arguments);
-        role.until_ready(&self.folder).await;
-    }
-
-    /// Stands for a process between its end and its next start.
-    fn spawn_nothing(&self) -> Child {
-        Command::new("true").spawn().unwrap()
-    }
-}
-
-impl Role {
-    async fn until_ready(&mut self, folder: &Path) {
-        let started = Instant::now();
-        let mut told = String::new();
-        while started.elapsed() < READY_WITHIN {
-            if let Ok(answer) = reqwest::get(format!("http://{}/health/ready", self.ops)).await {
-                let ready = answer.status().is_success();
-                told = answer.text().await.unwrap_or_default();
-                if ready {
-                    return;
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!(
-            "{:?} is not ready: {told}; see {}",
-            self.arguments,
-            folder.display()
-        );
-    }
-}
-
-impl Drop for Role {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// One that was free a moment ago.
-pub(crate) fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_is_found_once_by_roles_through_a_rolling_restart() {
@@ -183,12 +53,12 @@ async fn everything_is_found_once_by_roles_through_a_rolling_restart() {
     let load = futures::future::join_all(
         writers
             .iter_mut()
-            .map(|writer| write_until(writer, &urls, &installation.write_key, told.clone())),
+            .map(|writer| write_until(writer, &urls, &installation.write_key, PAUSE, told.clone())),
     );
     let rolling = async {
         for role in &mut roles {
             tokio::time::sleep(BETWEEN).await;
-            installation.restart(role).await;
+            installation.restart(role).await.unwrap();
         }
         tokio::time::sleep(BETWEEN).await;
         done.send(true).unwrap();
@@ -199,38 +69,18 @@ async fn everything_is_found_once_by_roles_through_a_rolling_restart() {
         "too little load to mean anything"
     );
 
-    let serve = Server::of(
-        installation.spawn_nothing(),
-        format!("http://{reads}"),
-        installation.admin_token.clone(),
-        installation.write_key.clone(),
-    );
+    let serve = Reader {
+        url: format!("http://{reads}"),
+        admin_token: installation.admin_token.clone(),
+    };
     oracle::check(&serve, &writers).await;
     samples_are_shown(&installation, &urls[0], &serve).await;
     drop(roles);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Sends on and on, each until it was answered 202, to the one edge or the other.
-async fn write_until(
-    writer: &mut Writer,
-    urls: &[String; 2],
-    key: &str,
-    done: tokio::sync::watch::Receiver<bool>,
-) {
-    while !*done.borrow() {
-        let mut tried = 0;
-        while !writer.send_both(&urls[tried % 2], key).await {
-            tried += 1;
-            assert!(tried < RETRIES, "no 202 within {RETRIES} tries");
-            tokio::time::sleep(RETRY_PAUSE).await;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 /// The sample recordings and audit events come in by one role and are seen by another.
-async fn samples_are_shown(installation: &Installation, edge: &str, serve: &Server) {
+async fn samples_are_shown(installation: &Installation, edge: &str, serve: &Reader) {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples");
     let sessions_before = count(serve, "SELECT count() FROM sessions").await;
     let output = Command::new(env!("CARGO_BIN_EXE_hindsight"))
@@ -272,6 +122,6 @@ async fn samples_are_shown(installation: &Installation, edge: &str, serve: &Serv
     }
 }
 
-async fn count(serve: &Server, statement: &str) -> u64 {
+async fn count(serve: &Reader, statement: &str) -> u64 {
     serve.sql(statement).await.unwrap().trim().parse().unwrap()
 }

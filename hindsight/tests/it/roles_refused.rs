@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::http::StatusCode;
+use hindsight_chaos::engines::{self, CLICKHOUSE_PASSWORD, ClickHouse, Settings};
 
-use crate::real::{self, CLICKHOUSE_PASSWORD, ClickHouse, Settings};
 use crate::{hindsight, words};
 
 /// What a start that can't be must do: end with this code and say this, soon.
@@ -101,7 +101,7 @@ async fn brokers_that_are_not_there_are_awaited_and_then_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_of_kafka_is_refused_at_once() {
     let change = |settings: &mut Settings| {
-        let engines = real::engines();
+        let engines = engines::engines();
         settings
             .text("log", "brokers", &engines["KAFKA_SECURE_BROKERS"])
             .set("log.tls", "enabled", "true")
@@ -165,7 +165,7 @@ async fn a_bucket_that_lets_us_do_too_little_is_refused_at_once() {
     )
     .await;
     let read_only = |settings: &mut Settings| {
-        settings.text("segments", "endpoint", &real::read_only_s3()["S3_ENDPOINT"]);
+        settings.text("segments", "endpoint", &engines::read_only_s3()["S3_ENDPOINT"]);
     };
     check(
         role,

@@ -1,10 +1,12 @@
 //! A real server: the binary on a folder of its own and free ports, killable in parts.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hindsight_chaos::engines::libchdb;
+use hindsight_chaos::reader::Reader;
 use serde_json::Value;
 
 /// As promised: ready within 60 s.
@@ -15,29 +17,10 @@ pub(crate) struct Server {
     process: Child,
     /// The server itself, where a tracer was started around it.
     id: String,
-    /// Where its API is.
-    pub(crate) url: String,
-    /// Reads everything.
-    pub(crate) admin_token: String,
+    /// What people read of it.
+    reader: Reader,
     /// Writes.
     pub(crate) write_key: String,
-}
-
-/// libchdb as the binary would find it for the person who runs the tests.
-pub(crate) fn libchdb() -> PathBuf {
-    let named = std::env::var_os("HINDSIGHT_LIBCHDB").map(PathBuf::from);
-    let place = named.unwrap_or_else(|| {
-        let home = std::env::var_os("HOME").unwrap_or_default();
-        let cache = std::env::var_os("HINDSIGHT_CACHE")
-            .map_or_else(|| Path::new(&home).join(".cache/hindsight"), PathBuf::from);
-        cache.join("libchdb/package/libchdb.so")
-    });
-    assert!(
-        place.is_file(),
-        "{} is missing: run `make libchdb` first",
-        place.display()
-    );
-    place
 }
 
 /// The command that starts a server on this folder; its log is appended to `D/../server.log`.
@@ -100,9 +83,11 @@ pub(crate) async fn start(mut command: Command, data: &Path) -> Server {
             return Server {
                 id,
                 process,
-                admin_token: word("admin_token"),
+                reader: Reader {
+                    url,
+                    admin_token: word("admin_token"),
+                },
                 write_key: word("write_key"),
-                url,
             };
         }
     }
@@ -129,17 +114,6 @@ pub(crate) fn refused(mut command: Command, data: &Path) -> (Option<i32>, String
 }
 
 impl Server {
-    /// One that runs already.
-    pub(crate) fn of(process: Child, url: String, admin_token: String, write_key: String) -> Self {
-        Self {
-            id: process.id().to_string(),
-            process,
-            url,
-            admin_token,
-            write_key,
-        }
-    }
-
     /// kill -9 of the whole process.
     pub(crate) fn kill(&mut self) {
         signal("-KILL", &self.id);
@@ -169,32 +143,13 @@ impl Server {
         signal("-TERM", &self.id);
         self.process.wait().unwrap().code()
     }
+}
 
-    /// A GET with the admin token; anything but 200 is `Err` with the status and body.
-    pub(crate) async fn get(&self, path: &str) -> Result<String, String> {
-        let request = reqwest::Client::new().get(format!("{}{path}", self.url));
-        self.ask(request).await
-    }
+impl std::ops::Deref for Server {
+    type Target = Reader;
 
-    /// A statement to `/v1/sql`; the answer is TSV.
-    pub(crate) async fn sql(&self, statement: &str) -> Result<String, String> {
-        let request = reqwest::Client::new().post(format!("{}/v1/sql", self.url));
-        self.ask(request.body(format!("{statement} FORMAT TSV"))).await
-    }
-
-    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<String, String> {
-        let answer = request
-            .bearer_auth(&self.admin_token)
-            .send()
-            .await
-            .map_err(|error| error.to_string())?;
-        let status = answer.status();
-        let text = answer.text().await.map_err(|error| error.to_string())?;
-        if status.is_success() {
-            Ok(text)
-        } else {
-            Err(format!("{status} {text}"))
-        }
+    fn deref(&self) -> &Reader {
+        &self.reader
     }
 }
 

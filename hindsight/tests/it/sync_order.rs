@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use crate::load::Writer;
+use hindsight_chaos::load::Writer;
+
 use crate::server;
 
 /// What matters of a line of the trace.

@@ -16,6 +16,7 @@ use hindsight_engines::analytics::{
     Analytics, ExpectedBlock, ExpectedRow, InsertError, Query, QueryError, SettleError, expected_blocks,
     query_rows, settle,
 };
+use hindsight_engines::failpoint;
 use hindsight_engines::log::StoredRecord;
 use hindsight_schemas::ddl::database;
 use hindsight_schemas::ids::{Partition, Topic};
@@ -201,6 +202,7 @@ impl Materializer for AnalyticsView {
 
 impl AnalyticsView {
     async fn erase(&self, batch: &Blocks) -> Result<(), WriteError> {
+        failpoint::step("analytics-erase");
         batch
             .erasures
             .carry_out(&*self.engine, &self.database())

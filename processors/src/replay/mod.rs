@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hindsight_engines::analytics::{Analytics, ExpectedRow, expected_blocks, settle};
+use hindsight_engines::failpoint;
 use hindsight_engines::log::StoredRecord;
 use hindsight_engines::segments::format::LogRange;
 use hindsight_engines::segments::{
@@ -176,6 +177,7 @@ impl Materializer for ReplayView {
     async fn write(&self, name: &RangeName, object: &Option<FlushObject>) -> Result<(), WriteError> {
         let Some(object) = object else { return Ok(()) };
         let rows = self.store(name, object).await?;
+        failpoint::step("replay-index");
         let blocks = expected_blocks(&database(self.view_generation), &name.to_string(), &rows);
         for (done, expected) in blocks.iter().enumerate() {
             // The object stands already: a repetition finds it.
@@ -190,6 +192,7 @@ impl Materializer for ReplayView {
     async fn settle(&self, name: &RangeName, object: &Option<FlushObject>) -> Result<(), WriteError> {
         let Some(object) = object else { return Ok(()) };
         let rows = self.store(name, object).await?;
+        failpoint::step("replay-index");
         let token = name.to_string();
         let blocks = expected_blocks(&database(self.view_generation), &token, &rows);
         let is_erased = |row: &ExpectedRow| {

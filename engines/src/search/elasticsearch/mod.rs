@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use hindsight_schemas::templates::IndexFamily;
 
 use super::*;
+use crate::failpoint;
 use client::Client;
 use indices::Known;
 use names::Names;
@@ -94,6 +95,7 @@ impl Search for ElasticsearchSearch {
         let mut touched = BTreeSet::new();
         let outcomes = self.write_all(&writes, &mut touched).await?;
         self.refresher.refresh(&self.client, touched).await?;
+        failpoint::step("search-note");
         self.note(range).await?;
         metrics::histogram!("hindsight_search_commit_seconds").record(started.elapsed().as_secs_f64());
         Ok(outcomes)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hindsight_engines::failpoint;
 use hindsight_schemas::ids::{LogId, Partition};
 
 use super::retry::{Backoff, PoisonLimit};
@@ -23,9 +24,9 @@ pub struct Guards {
 impl Default for Guards {
     fn default() -> Self {
         Self {
-            intent: true,
-            settle: true,
-            lease: true,
+            intent: !failpoint::is_set("without-intent"),
+            settle: !failpoint::is_set("without-settle"),
+            lease: !failpoint::is_set("without-lease"),
         }
     }
 }

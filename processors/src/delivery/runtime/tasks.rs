@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use hindsight_engines::failpoint;
 use hindsight_engines::log::{EventLog, StoredRecord, Waker};
 use hindsight_schemas::ids::Partition;
 use tokio::runtime::Handle;
@@ -88,10 +89,13 @@ impl<M: Materializer> Tasks<M> {
         self.answer(to, async move {
             let started = std::time::Instant::now();
             let write = async move {
-                match settle {
+                failpoint::step(if settle { "lane-settle" } else { "lane-write" });
+                let result = match settle {
                     true => materializer.settle(&name, &batch).await,
                     false => materializer.write(&name, &batch).await,
-                }
+                };
+                failpoint::step(if settle { "lane-settled" } else { "lane-written" });
+                result
             };
             let attempt = tokio::spawn(tokio::time::timeout(limit, write)).await;
             let result = match attempt {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
+use hindsight_engines::failpoint;
 use hindsight_engines::log::{Commit, Consumer, ConsumerError, EventLog, Polled, Waker};
 use hindsight_schemas::ids::{Offset, Partition};
 use tokio::runtime::Handle;
@@ -401,7 +402,9 @@ impl<M: Materializer> Worker<M> {
             return;
         }
         self.next_commit = now + self.settings.lane.tick;
+        failpoint::step("lane-commit");
         let result = self.consumer.commit(&commits);
+        failpoint::step("lane-committed");
         if let Err(ConsumerError::Fenced(words)) = &result {
             self.on_fenced(words);
         }

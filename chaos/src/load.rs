@@ -1,5 +1,8 @@
 //! Load with a memory: writers that send batches and audit events, try each until it was answered 202, and know
 //! what they were promised.
+//!
+//! **Invariant:** what has one identity always has the same bytes, so that a send that nobody answered can be repeated.
+//! **Bound:** a send is tried [`RETRIES`] times, and each answer waited for [`ANSWER_WITHIN`].
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,38 +14,77 @@ use tokio::sync::watch;
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Longest wait for a share of the load.
 const KEPT_WITHIN: Duration = Duration::from_secs(60);
+/// How often a send is tried, as a client would.
+const RETRIES: usize = 600;
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// Events of a batch.
 const EVENTS: u64 = 12;
 
 /// One recorder with one session, and a service that writes audit events beside it.
-pub(crate) struct Writer {
+pub struct Writer {
     number: u64,
     /// The session.
-    pub(crate) session: SessionId,
+    pub session: SessionId,
     /// The tab.
-    pub(crate) tab: String,
+    pub tab: String,
     started_ms: u64,
     client: reqwest::Client,
     random: fastrand::Rng,
     /// Every batch that was answered 202, in order of seq: its events' texts.
-    pub(crate) batches: Vec<Vec<String>>,
+    pub batches: Vec<Vec<String>>,
     /// Every audit event that was answered 202: its source id.
-    pub(crate) audit: Vec<String>,
+    pub audit: Vec<String>,
+    /// What became of its sends.
+    pub sends: Sends,
+    /// Its session was erased after its last send: its batches are to be found nowhere, its audit events stay.
+    pub erased: bool,
     kept: Kept,
+}
+
+/// What became of sends, each try counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sends {
+    /// Answered 202.
+    pub accepted: u64,
+    /// Answered 429 or 503: told to come again.
+    pub refused: u64,
+    /// Not answered.
+    pub unanswered: u64,
+}
+
+impl Sends {
+    /// All tries.
+    pub fn tried(&self) -> u64 {
+        self.accepted + self.refused + self.unanswered
+    }
+}
+
+impl std::ops::AddAssign for Sends {
+    fn add_assign(&mut self, more: Self) {
+        self.accepted += more.accepted;
+        self.refused += more.refused;
+        self.unanswered += more.unanswered;
+    }
 }
 
 /// How many answers of 202 some writers had together: a crash is due by load, however slow the machine is.
 #[derive(Clone)]
-pub(crate) struct Kept(watch::Sender<u64>);
+pub struct Kept(watch::Sender<u64>);
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self(watch::Sender::new(0))
+    }
+}
 
 impl Kept {
     /// None yet.
-    pub(crate) fn new() -> Self {
-        Self(watch::Sender::new(0))
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Waits for so many more.
-    pub(crate) async fn more(&self, answers: u64) {
+    pub async fn more(&self, answers: u64) {
         let mut kept = self.0.subscribe();
         let until = *kept.borrow() + answers;
         let reached = tokio::time::timeout(KEPT_WITHIN, kept.wait_for(|kept| *kept >= until)).await;
@@ -58,12 +100,12 @@ impl Kept {
 
 impl Writer {
     /// A writer; the seed decides sizes and encodings.
-    pub(crate) fn new(number: u64, seed: u64) -> Self {
+    pub fn new(number: u64, seed: u64) -> Self {
         Self::counted(number, seed, Kept::new())
     }
 
     /// One whose answers count among others'.
-    pub(crate) fn counted(number: u64, seed: u64, kept: Kept) -> Self {
+    pub fn counted(number: u64, seed: u64, kept: Kept) -> Self {
         let started_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
         let mut random = fastrand::Rng::with_seed(seed ^ number);
         let mut bits = [0; 10];
@@ -79,12 +121,14 @@ impl Writer {
             random,
             batches: vec![],
             audit: vec![],
+            sends: Sends::default(),
+            erased: false,
             kept,
         }
     }
 
     /// Sends until nobody answers; what was not kept is sent again, unchanged.
-    pub(crate) async fn run(&mut self, url: &str, key: &str) {
+    pub async fn run(&mut self, url: &str, key: &str) {
         while self.send_both(url, key).await || self.is_answered(url).await {}
     }
 
@@ -93,25 +137,38 @@ impl Writer {
     }
 
     /// Sends the next batch and the next audit event; says whether both were answered 202.
-    pub(crate) async fn send_both(&mut self, url: &str, key: &str) -> bool {
+    pub async fn send_both(&mut self, url: &str, key: &str) -> bool {
         self.send_batch(url, key).await && self.send_audit(url, key).await
     }
 
     /// Sends the next batch; says whether it was answered 202.
-    pub(crate) async fn send_batch(&mut self, url: &str, key: &str) -> bool {
-        let events = self.next_batch();
+    pub async fn send_batch(&mut self, url: &str, key: &str) -> bool {
         let seq = self.batches.len();
+        let kept = self.post_batch(seq, url, key).await;
+        if kept {
+            self.batches.push(self.events_of(seq as u64));
+            self.kept.count();
+        }
+        kept
+    }
+
+    /// Sends one of its batches once more, as a recorder may that missed the answer.
+    pub async fn send_twin(&mut self, url: &str, key: &str) {
+        if !self.batches.is_empty() {
+            let seq = self.random.usize(..self.batches.len());
+            self.post_batch(seq, url, key).await;
+        }
+    }
+
+    async fn post_batch(&mut self, seq: usize, url: &str, key: &str) -> bool {
+        let events = self.events_of(seq as u64);
         let (encoding, body) = self.encode(&events);
         let url = format!(
             "{url}/v1/recordings/{}/{}/{seq}?encoding={encoding}",
             self.session, self.tab
         );
-        let kept = sent(self.client.post(url).bearer_auth(key).body(body)).await;
-        if kept {
-            self.batches.push(events);
-            self.kept.count();
-        }
-        kept
+        let request = self.client.post(url).bearer_auth(key).body(body);
+        self.sent(request).await
     }
 
     async fn send_audit(&mut self, url: &str, key: &str) -> bool {
@@ -120,13 +177,8 @@ impl Writer {
             "id": id, "occurred_at": "2026-11-22T12:30:00.123+08:00", "action": "policy.update",
             "operation": "update", "actor": {"id": format!("u-{}", self.number)}, "outcome": "success",
             "session_id": self.session.to_string(), "before": {"n": 1}, "after": {"n": 2}});
-        let kept = sent(
-            self.client
-                .post(format!("{url}/v1/audit"))
-                .bearer_auth(key)
-                .json(&event),
-        )
-        .await;
+        let request = self.client.post(format!("{url}/v1/audit"));
+        let kept = self.sent(request.bearer_auth(key).json(&event)).await;
         if kept {
             self.audit.push(id);
             self.kept.count();
@@ -134,9 +186,22 @@ impl Writer {
         kept
     }
 
-    /// The batch with the next seq: always the same, so that a retry carries the same bytes.
-    fn next_batch(&self) -> Vec<String> {
-        let seq = self.batches.len() as u64;
+    /// Whether it was answered 202. Only a missing answer and 'later' may happen besides.
+    async fn sent(&mut self, request: reqwest::RequestBuilder) -> bool {
+        let Ok(answer) = request.send().await else {
+            self.sends.unanswered += 1;
+            return false;
+        };
+        match answer.status().as_u16() {
+            202 => self.sends.accepted += 1,
+            429 | 503 => self.sends.refused += 1,
+            other => panic!("{other}: {}", answer.text().await.unwrap_or_default()),
+        }
+        answer.status().as_u16() == 202
+    }
+
+    /// The batch with this seq: always the same, so that a retry carries the same bytes.
+    fn events_of(&self, seq: u64) -> Vec<String> {
         let at = self.started_ms + seq * 100;
         let mut events = Vec::new();
         if seq.is_multiple_of(50) {
@@ -168,14 +233,36 @@ impl Writer {
             }
         }
     }
+
+    /// The names by which events tell their writer.
+    pub(crate) fn event_name(&self, seq: usize) -> String {
+        format!("crash-{}-{seq}", self.number)
+    }
 }
 
-/// Whether it was answered 202. Only a missing answer and 'later' may happen besides.
-async fn sent(request: reqwest::RequestBuilder) -> bool {
-    match request.send().await {
-        Ok(answer) if answer.status().as_u16() == 202 => true,
-        Ok(answer) if matches!(answer.status().as_u16(), 429 | 503) => false,
-        Ok(answer) => panic!("{}: {}", answer.status(), answer.text().await.unwrap_or_default()),
-        Err(_) => false,
+/// Sends on and on, each until it was answered 202, to the one edge or the other; sometimes a batch twice.
+pub async fn write_until(
+    writer: &mut Writer,
+    urls: &[String; 2],
+    key: &str,
+    pause: Duration,
+    done: watch::Receiver<bool>,
+) {
+    while !*done.borrow() {
+        write_one(writer, urls, key).await;
+        if writer.random.u8(..16) == 0 {
+            writer.send_twin(&urls[1], key).await;
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Sends the next batch and audit event until both were answered 202.
+pub async fn write_one(writer: &mut Writer, urls: &[String; 2], key: &str) {
+    let mut tried = 0;
+    while !writer.send_both(&urls[tried % 2], key).await {
+        tried += 1;
+        assert!(tried < RETRIES, "no 202 within {RETRIES} tries");
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
