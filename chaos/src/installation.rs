@@ -17,6 +17,8 @@ use crate::engines::Settings;
 pub const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A drained role ends within so long (`server.drain_seconds` and the leaving of its groups).
 const DRAINED_WITHIN: Duration = Duration::from_secs(90);
+/// What roles log, unless RUST_LOG of this process says otherwise.
+const LOGGED: &str = "info,librdkafka=warn";
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Below the range from which outgoing connections take theirs, so that a restarted role finds its own free.
 const PORTS: std::ops::Range<u16> = 15_000..30_000;
@@ -141,7 +143,7 @@ impl Installation {
             .arg("--config")
             .arg(&self.config)
             .env_remove("HINDSIGHT_CONFIG")
-            .env("RUST_LOG", "info,librdkafka=warn")
+            .env("RUST_LOG", std::env::var("RUST_LOG").as_deref().unwrap_or(LOGGED))
             .stdout(Stdio::null())
             .stderr(log);
         match failpoints {

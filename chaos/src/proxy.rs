@@ -161,7 +161,9 @@ async fn passes(weather: &mut watch::Receiver<Weather>, direction: Direction) ->
 
 async fn answer(mut client: TcpStream, status: u16) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
-    client.read(&mut chunk).await?;
+    if client.read(&mut chunk).await? == 0 {
+        return Ok(());
+    }
     let body = format!(r#"{{"error":{{"type":"chaos","reason":"answered by a proxy"}},"status":{status}}}"#);
     let head = format!(
         "HTTP/1.1 {status} Chaos\r\ncontent-type: application/json\r\nx-elastic-product: Elasticsearch\r\n\

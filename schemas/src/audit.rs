@@ -3,9 +3,13 @@
 //! This is the normalised form that the edge makes of the two forms it accepts (API.md 'Audit event'); its
 //! RFC 8785 bytes are what the log, the ledger and the archive keep. Views read it back from those bytes.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::canonical::ContentHasher;
 use crate::ids::{AuditId, ProjectId, Reference};
 
 /// The kind of an operation.
@@ -163,4 +167,16 @@ pub struct AuditEvent {
     /// Fields that the contract doesn't know.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
+}
+
+/// What tells a twin with other content from the same event sent again: SHA-256 over each field of the canonical
+/// bytes but `received_at`, which is the edge's word and differs each time.
+pub fn content_sha256(canonical: &[u8]) -> Result<[u8; 32], serde_json::Error> {
+    let fields: BTreeMap<&str, &RawValue> = serde_json::from_slice(canonical)?;
+    let mut hasher = ContentHasher::default();
+    for (name, value) in fields.iter().filter(|(name, _)| **name != "received_at") {
+        hasher.text(name.as_bytes());
+        hasher.text(value.get().as_bytes());
+    }
+    Ok(hasher.finish())
 }

@@ -31,13 +31,14 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// content_sha256 of a batch: over each event's text as sent, plus a line feed.
+/// content_sha256: over texts, each with a line feed after it. For a batch the texts are its events as sent, for an
+/// audit event its fields.
 #[derive(Clone, Default)]
 pub struct ContentHasher(Sha256);
 
 impl ContentHasher {
-    /// Adds the next event's text, byte for byte as sent.
-    pub fn event(&mut self, text: &[u8]) {
+    /// Adds the next text, byte for byte.
+    pub fn text(&mut self, text: &[u8]) {
         self.0.update(text);
         self.0.update(b"\n");
     }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::audit::AuditEvent;
+use crate::audit::{self, AuditEvent};
 use crate::canonical::sha256;
 use crate::ids::{AuditId, BatchId, Position, ProjectId, Reference, SessionId};
 use crate::patch::{Patch, cut_text};
@@ -120,7 +120,7 @@ pub struct AuditDocument {
     pub text: String,
     /// The canonical bytes as the log holds them.
     pub source: String,
-    /// Their SHA-256: tells a twin with other content.
+    /// Of these without `received_at`: tells a twin with other content.
     pub content_sha256: [u8; 32],
     pub position: Position,
 }
@@ -139,7 +139,7 @@ impl AuditDocument {
         position: Position,
     ) -> Result<Self, DocumentError> {
         let patch = Patch::between(&event.before, &event.after);
-        let content_sha256 = sha256(&record.canonical);
+        let content_sha256 = audit::content_sha256(&record.canonical)?;
         Ok(Self {
             project: record.project,
             id: record.id,
@@ -473,11 +473,22 @@ mod tests {
             serde_json::from_str::<AuditEvent>(&document.source).unwrap(),
             event
         );
-        assert_eq!(document.content_sha256, sha256(document.source.as_bytes()));
         assert!(document.text.len() <= TEXT_BYTES && document.text.len() > TEXT_BYTES - 4);
         assert!(document.text.starts_with("Policy.Update"));
         assert_eq!(document.user_id.len(), KEYWORD_BYTES);
         assert!(document.was[0].len() <= crate::patch::VALUE_BYTES + "note=".len());
+    }
+
+    #[test]
+    fn an_event_sent_again_has_the_same_content_and_a_changed_one_has_not() {
+        let first = document(&event());
+        let mut event = event();
+        event.received_at = "2026-11-22T00:00:09.000000Z".into();
+        let again = document(&event);
+        assert_ne!(again.source, first.source);
+        assert_eq!(again.content_sha256, first.content_sha256);
+        event.before = json!({"status": "draft", "received_at": "2026-11-21"});
+        assert_ne!(document(&event).content_sha256, first.content_sha256);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use hindsight_engines::log::kafka::KafkaLog;
 use hindsight_engines::log::{EventLog, ReadBounds, StoredRecord};
+use hindsight_processors::delivery::dead_letter::header;
 use hindsight_processors::delivery::group;
 use hindsight_schemas::documents::DocumentId;
 use hindsight_schemas::ids::{Offset, Partition, Position, Topic};
@@ -178,8 +179,9 @@ impl Truth {
     fn take(&mut self, record: &StoredRecord, findings: &mut Findings) -> anyhow::Result<()> {
         let place_text = place(&record.position);
         if record.position.partition.topic == Topic::DeadLetters {
-            let reason = record.headers.iter().find(|(name, _)| name == "reason");
-            findings.odd(format_args!("dead letter {place_text}, {reason:?}"));
+            let told = |header| record.headers.iter().find(|(name, _)| name == header);
+            let (reason, detail) = (told(header::REASON), told(header::DETAIL));
+            findings.odd(format_args!("dead letter {place_text}, {reason:?}, {detail:?}"));
             return Ok(());
         }
         let value = record.value.as_ref().context("a data record has a value")?;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::SettingsArgs;
 use crate::operate::lag::LaneLag;
-use crate::operate::{PlaceArgs, table};
+use crate::operate::{PlaceArgs, Purpose, table};
 use crate::settings::Overrides;
 
 /// Ends so where a limit is exceeded.
@@ -36,7 +36,7 @@ impl Lag {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let settings = self.settings.load(Overrides::default())?.settings;
         let lanes = tokio::runtime::Runtime::new()?.block_on(async {
-            let place = self.place.open(&settings).await?;
+            let place = self.place.open(&settings, Purpose::Look).await?;
             let lanes = place.lag().await;
             place.close().await;
             lanes

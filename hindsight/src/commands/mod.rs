@@ -3,6 +3,7 @@
 mod clickhouse;
 mod config;
 mod credentials;
+mod dead_letters;
 mod doctor;
 mod import;
 mod ingest;
@@ -58,6 +59,7 @@ enum Command {
     Credentials(credentials::ManageCredentials),
     Doctor(doctor::Doctor),
     Lag(lag::Lag),
+    DeadLetters(dead_letters::DeadLetters),
     Config(config::ShowConfig),
     Version(version::Version),
 }
@@ -75,6 +77,7 @@ impl Cli {
             Command::Credentials(credentials) => credentials.run(),
             Command::Doctor(doctor) => doctor.run(),
             Command::Lag(lag) => lag.run(),
+            Command::DeadLetters(letters) => letters.run(),
             Command::Config(config) => config.run(),
             Command::Version(version) => version.run(),
         }

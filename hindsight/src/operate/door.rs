@@ -1,43 +1,72 @@
 //! Operators' questions over HTTP, for the process that holds a data folder. The admin token is asked of every call.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
-use hindsight_engines::log::{ConsumerError, EventLog};
 use hindsight_policy::SecretHash;
 use hindsight_schemas::bearer::token;
 use hindsight_schemas::problem::Refusal;
 use hindsight_schemas::reason::Reason;
+use serde::Serialize;
 
-use super::lag;
+use super::Asked;
+use super::letters::LetterId;
 
 /// Where the calls are.
 pub(super) const LAG: &str = "/operations/lag";
+/// Below it `{partition}/{offset}` is one letter, and `{partition}/{offset}/resend` sends its record again.
+pub(super) const LETTERS: &str = "/operations/dead-letters";
 
-type Log = Arc<dyn EventLog>;
+type Here = State<Arc<Asked>>;
 
-/// The routes, over a log that this process holds.
-pub(crate) fn door(log: Log, admin_token: &str) -> Router {
+/// The routes, over engines that this process holds.
+pub(crate) fn door(asked: Asked, admin_token: &str) -> Router {
+    let letter = format!("{LETTERS}/{{partition}}/{{offset}}");
     Router::new()
         .route(LAG, get(lag))
-        .with_state(log)
+        .route(LETTERS, get(letters))
+        .route(&letter, get(one_letter))
+        .route(&format!("{letter}/resend"), post(resend))
+        .with_state(Arc::new(asked))
         .route_layer(from_fn_with_state(SecretHash::of(admin_token), admit))
 }
 
-async fn lag(State(log): State<Log>) -> Response {
-    match lag::look(&*log).await {
-        Ok(lanes) => Json(lanes).into_response(),
-        Err(error) => away(&error).into_response(),
+async fn lag(State(asked): Here) -> Response {
+    answer(asked.lag().await)
+}
+
+async fn letters(State(asked): Here) -> Response {
+    answer(asked.letters().await)
+}
+
+async fn one_letter(State(asked): Here, Path(place): Path<(u32, u64)>) -> Response {
+    answer(asked.letter(place.into()).await)
+}
+
+async fn resend(State(asked): Here, Path(place): Path<(u32, u64)>) -> Response {
+    answer(asked.resend(place.into()).await)
+}
+
+impl From<(u32, u64)> for LetterId {
+    fn from((partition, offset): (u32, u64)) -> Self {
+        Self { partition, offset }
     }
 }
 
-fn away(error: &ConsumerError) -> Refusal {
-    Refusal::new(Reason::LogUnavailable, error.to_string(), error.to_string())
+fn answer<E: Display>(found: Result<impl Serialize, E>) -> Response {
+    match found {
+        Ok(found) => Json(found).into_response(),
+        Err(error) => {
+            let words = format!("{error:#}");
+            Refusal::new(Reason::EngineAway, words.clone(), words).into_response()
+        }
+    }
 }
 
 async fn admit(State(admin): State<SecretHash>, request: Request, next: Next) -> Response {

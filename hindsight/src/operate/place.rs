@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use hindsight_processors::erasure::ErasedSessions;
 use hindsight_schemas::problem::Problem;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::door;
-use super::lag::{self, LaneLag};
+use super::lag::LaneLag;
+use super::letters::{LetterId, List, Outcome};
+use super::{Asked, door};
 use crate::credentials;
 use crate::data_folder::{self, DataFolder};
-use crate::engines::{Engines, Waiting, Wanted};
+use crate::engines::{Engines, Use, Waiting, Wanted};
 use crate::failure::Failure;
 use crate::roles;
 use crate::settings::Settings;
@@ -31,12 +34,28 @@ pub(crate) struct PlaceArgs {
     url: Option<String>,
 }
 
+/// What the engines are opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The log alone.
+    Look,
+    /// The list of erased sessions too.
+    Resend,
+}
+
 /// Where the log is.
 pub(crate) enum Place {
     /// Opened here; a data folder stays locked meanwhile.
-    Here(Engines, Option<DataFolder>),
+    Here(Box<Here>),
     /// Behind the door of another process.
     There(Door),
+}
+
+/// Opened engines, and what is asked of them.
+pub(crate) struct Here {
+    asked: Asked,
+    engines: Engines,
+    _lock: Option<DataFolder>,
 }
 
 /// The operators' routes of a process.
@@ -48,7 +67,7 @@ pub(crate) struct Door {
 
 impl PlaceArgs {
     /// Finds out where, and opens it.
-    pub(crate) async fn open(&self, settings: &Settings) -> anyhow::Result<Place> {
+    pub(crate) async fn open(&self, settings: &Settings, purpose: Purpose) -> anyhow::Result<Place> {
         let folder = &settings.server.data_dir;
         let embedded = settings.log.kind == LogKind::Embedded;
         if embedded && (self.url.is_some() || data_folder::holder(folder).is_some()) {
@@ -68,10 +87,16 @@ impl PlaceArgs {
         settings.log.kafka.create_topics = false;
         let wanted = Wanted {
             log: Some(roles::groups()),
+            segments: (purpose == Purpose::Resend).then_some(Use::Read),
             ..Wanted::default()
         };
         let engines = Engines::open(&settings, wanted, &Waiting::default()).await?;
-        Ok(Place::Here(engines, lock))
+        let erased = engines.segments_if_opened().map(ErasedSessions::new);
+        Ok(Place::Here(Box::new(Here {
+            asked: Asked::new(engines.log(), erased),
+            engines,
+            _lock: lock,
+        })))
     }
 
     fn door(&self, settings: &Settings) -> anyhow::Result<Door> {
@@ -97,14 +122,44 @@ impl Place {
     /// How far the views are.
     pub(crate) async fn lag(&self) -> anyhow::Result<Vec<LaneLag>> {
         match self {
-            Place::Here(engines, _) => Ok(lag::look(&*engines.log()).await?),
+            Place::Here(here) => Ok(here.asked.lag().await?),
             Place::There(door) => door.get(door::LAG).await,
+        }
+    }
+
+    /// What the views refused.
+    pub(crate) async fn letters(&self) -> anyhow::Result<List> {
+        match self {
+            Place::Here(here) => Ok(here.asked.letters().await?),
+            Place::There(door) => door.get(door::LETTERS).await,
+        }
+    }
+
+    /// One letter with its record, if there is one.
+    pub(crate) async fn letter(&self, id: LetterId) -> anyhow::Result<Option<Value>> {
+        match self {
+            Place::Here(here) => Ok(here.asked.letter(id).await?),
+            Place::There(door) => door.get(&format!("{}/{id}", door::LETTERS)).await,
+        }
+    }
+
+    /// Sends the record of a letter again.
+    pub(crate) async fn resend(&self, id: LetterId) -> anyhow::Result<Outcome> {
+        match self {
+            Place::Here(here) => here.asked.resend(id).await,
+            Place::There(door) => door.post(&format!("{}/{id}/resend", door::LETTERS)).await,
         }
     }
 
     /// Lets go of it.
     pub(crate) async fn close(self) {
-        if let Place::Here(engines, _lock) = self {
+        if let Place::Here(here) = self {
+            let Here {
+                asked,
+                engines,
+                _lock,
+            } = *here;
+            drop(asked);
             engines.close().await;
         }
     }
@@ -113,6 +168,10 @@ impl Place {
 impl Door {
     async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.answer(self.http.get(format!("{}{path}", self.url))).await
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.answer(self.http.post(format!("{}{path}", self.url))).await
     }
 
     async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> anyhow::Result<T> {

@@ -194,8 +194,8 @@ async fn open(
 
 /// What operators ask of a process that has its engines for itself; elsewhere they ask the engines.
 fn door(system: &System, folder: &Option<DataFolder>, credentials: Option<&Credentials>) -> Router {
-    match (folder, credentials, system.log()) {
-        (Some(_), Some(credentials), Some(log)) => operate::door(log, &credentials.admin_token),
+    match (folder, credentials, system.asked()) {
+        (Some(_), Some(credentials), Some(asked)) => operate::door(asked, &credentials.admin_token),
         _ => Router::new(),
     }
 }

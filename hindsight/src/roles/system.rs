@@ -6,7 +6,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use hindsight_engines::log::EventLog;
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_ingest::Edge;
 use hindsight_processors::erasure::ErasedSessions;
@@ -18,6 +17,7 @@ use super::views::{Lanes, VIEW_GENERATION};
 use super::{Roles, edge, reader};
 use crate::credentials::Credentials;
 use crate::engines::{Engines, Parts};
+use crate::operate::Asked;
 use crate::settings::Settings;
 
 /// A process at work.
@@ -103,9 +103,12 @@ impl System {
         self.reader.clone()
     }
 
-    /// The log; none once closed.
-    pub(super) fn log(&self) -> Option<Arc<dyn EventLog>> {
-        self.running().as_ref().map(|running| running.engines.log())
+    /// What operators may ask about; none once closed.
+    pub(super) fn asked(&self) -> Option<Asked> {
+        let running = self.running();
+        let engines = &running.as_ref()?.engines;
+        let erased = engines.segments_if_opened().map(ErasedSessions::new);
+        Some(Asked::new(engines.log(), erased))
     }
 
     /// Which part is away, in its own words.

@@ -5,6 +5,7 @@
 mod bad_states;
 mod crash;
 mod damage;
+mod dead_letters;
 mod double;
 mod gaps;
 mod import;
@@ -13,6 +14,7 @@ mod metrics;
 mod odd_json;
 mod roles;
 mod roles_refused;
+mod sent_again;
 mod server;
 mod settings;
 mod sync_order;

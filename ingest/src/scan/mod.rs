@@ -88,7 +88,7 @@ pub fn scan(body: &[u8]) -> Result<Summary, ScanError> {
         content_sha256: [0; 32],
     };
     summary.layout = events(body, |event| {
-        hasher.event(event.text);
+        hasher.text(event.text);
         summary.events += 1;
         summary.first_at_ms = summary.first_at_ms.min(event.timestamp_ms);
         summary.last_at_ms = summary.last_at_ms.max(event.timestamp_ms);

@@ -66,8 +66,8 @@ async fn a_batch_is_kept_as_it_was_sent_in_each_encoding() {
         .trim_matches(['[', ']'])
         .split_once(",{\"type\":2")
         .unwrap();
-    hasher.event(first.as_bytes());
-    hasher.event(format!("{{\"type\":2{second}").as_bytes());
+    hasher.text(first.as_bytes());
+    hasher.text(format!("{{\"type\":2{second}").as_bytes());
     let expected = hasher.finish().to_vec();
     assert!(
         batches.iter().all(|batch| batch.content_sha256 == expected),

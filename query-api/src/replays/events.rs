@@ -55,7 +55,7 @@ pub(crate) async fn events(
     Path(session): Path<String>,
     Params(params): Params<EventsParams>,
 ) -> Result<Response, Refusal> {
-    let (_, manifest) = replay(&reader, &caller, params.project.as_deref(), &session).await?;
+    let manifest = replay(&reader, &caller, params.project.as_deref(), &session).await?;
     let window = Window {
         from_ms: params.from_ms,
         to_ms: params.to_ms,

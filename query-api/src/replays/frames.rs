@@ -31,7 +31,7 @@ pub(crate) async fn frame(
     Params(params): Params<ProjectParam>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let (_, manifest) = replay(&reader, &caller, params.project.as_deref(), &session).await?;
+    let manifest = replay(&reader, &caller, params.project.as_deref(), &session).await?;
     let id: FrameId = name
         .parse()
         .map_err(|error| Refusal::parameter("frame", error, "不是帧编号"))?;

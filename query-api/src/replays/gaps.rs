@@ -11,6 +11,7 @@ use hindsight_schemas::row_binary::Millis;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Whose;
 use crate::Reader;
 use hindsight_schemas::problem::Refusal;
 
@@ -54,22 +55,26 @@ struct Told {
     events: Option<f64>,
 }
 
-/// All gaps of a session, by time.
-pub(super) async fn gaps(reader: &Reader, manifest: &Manifest) -> Result<Vec<GapView>, Refusal> {
+/// What recorders told of a session.
+pub(super) async fn told(reader: &Reader, of: &Whose) -> Result<Vec<GapView>, Refusal> {
     let sql = format!(
         "SELECT at, tab, name, properties FROM hindsight.events WHERE project = {{project:String}} \
          AND session_id = {{session:UUID}} AND id_at = {{id_at:DateTime64(3, 'UTC')}} AND kind = 'gap' \
          ORDER BY at, seq, `index` LIMIT {MOST_TOLD}"
     );
     let query = Query::new(sql)
-        .param("project", manifest.project.as_str())
-        .param("session", manifest.session_id.uuid())
-        .param("id_at", Millis(manifest.session_id.unix_ms()));
-    let told: Vec<ToldRow> = query_rows(&*reader.analytics, query).await?;
-    let mut gaps: Vec<GapView> = stored(manifest).collect();
-    gaps.extend(told.into_iter().map(told_gap));
+        .param("project", of.project.as_str())
+        .param("session", of.session.uuid())
+        .param("id_at", Millis(of.session.unix_ms()));
+    let rows: Vec<ToldRow> = query_rows(&*reader.analytics, query).await?;
+    Ok(rows.into_iter().map(told_gap).collect())
+}
+
+/// All gaps of a session, by time.
+pub(super) fn gaps(manifest: &Manifest, told: Vec<GapView>) -> Vec<GapView> {
+    let mut gaps: Vec<GapView> = stored(manifest).chain(told).collect();
     gaps.sort_by_key(|gap| (gap.from_ms, gap.to_ms));
-    Ok(gaps)
+    gaps
 }
 
 /// Those of what was sent: they never came or can't be read.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use futures::future::try_join;
 use hindsight_engines::segments::{Manifest, ManifestFrame};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::gaps::{GapView, gaps};
-use super::replay;
+use super::gaps::{GapView, gaps, told};
+use super::{whole, whose};
 use crate::Reader;
 use crate::access::Caller;
 use crate::extract::{Params, Path};
@@ -97,9 +98,11 @@ pub(crate) async fn manifest(
     Path(session): Path<String>,
     Params(window): Params<WindowParams>,
 ) -> Result<Json<ManifestView>, Refusal> {
-    let (facts, manifest) = replay(&reader, &caller, window.project.as_deref(), &session).await?;
-    let gaps = gaps(&reader, &manifest).await?;
-    Ok(Json(view(facts, &manifest, gaps, &window)))
+    let of = whose(&reader, &caller, window.project.as_deref(), &session).await?;
+    // Neither needs the other, and somebody waits in front of a player.
+    let (manifest, told) = try_join(whole(&reader, &of), told(&reader, &of)).await?;
+    let gaps = gaps(&manifest, told);
+    Ok(Json(view(of.facts, &manifest, gaps, &window)))
 }
 
 fn view(

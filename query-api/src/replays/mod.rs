@@ -9,7 +9,7 @@ pub(crate) mod markers;
 use std::sync::Arc;
 
 use hindsight_engines::segments::Manifest;
-use hindsight_schemas::ids::ProjectId;
+use hindsight_schemas::ids::{ProjectId, SessionId};
 
 use crate::Reader;
 use crate::access::Caller;
@@ -17,21 +17,46 @@ use crate::found::not_found;
 use crate::sessions::{SessionFacts, find, session_id};
 use hindsight_schemas::problem::Refusal;
 
-/// The facts and the manifest of the session that a path names.
+/// The session that a path names.
+struct Whose {
+    project: ProjectId,
+    session: SessionId,
+    facts: SessionFacts,
+}
+
+async fn whose(
+    reader: &Reader,
+    caller: &Caller,
+    project: Option<&str>,
+    session: &str,
+) -> Result<Whose, Refusal> {
+    let projects = caller.projects(project)?;
+    let session = session_id(session)?;
+    let facts = find(reader, &projects, session).await?;
+    let project = facts
+        .project
+        .parse()
+        .map_err(|_| not_found("session", "会话", session))?;
+    Ok(Whose {
+        project,
+        session,
+        facts,
+    })
+}
+
+/// What the session consists of.
+async fn whole(reader: &Reader, of: &Whose) -> Result<Manifest, Refusal> {
+    let manifest = reader.replays.manifest(&of.project, of.session).await?;
+    manifest.ok_or_else(|| not_found("replay of session", "会话回放", of.session))
+}
+
+/// The manifest of the session that a path names.
 async fn replay(
     reader: &Reader,
     caller: &Caller,
     project: Option<&str>,
     session: &str,
-) -> Result<(SessionFacts, Arc<Manifest>), Refusal> {
-    let projects = caller.projects(project)?;
-    let id = session_id(session)?;
-    let facts = find(reader, &projects, id).await?;
-    let project: ProjectId = facts
-        .project
-        .parse()
-        .map_err(|_| not_found("session", "会话", id))?;
-    let manifest = reader.replays.manifest(&project, id).await?;
-    let manifest = manifest.ok_or_else(|| not_found("replay of session", "会话回放", id))?;
-    Ok((facts, Arc::new(manifest)))
+) -> Result<Arc<Manifest>, Refusal> {
+    let of = whose(reader, caller, project, session).await?;
+    whole(reader, &of).await.map(Arc::new)
 }

@@ -48,7 +48,7 @@ pub(super) fn run(
         records.len()
     );
 
-    let validate = bounds::megabytes_per_cpu_second(corpus, bounds::inflate_and_validate);
+    let validate = bounds::megabytes_per_core(corpus, bounds::inflate_and_validate);
     let produce = load.raw_megabytes / produced.cpu.as_secs_f64();
     let bound = 1.0 / (1.0 / validate + 1.0 / produce);
     let per_megabyte = load.events / load.raw_megabytes;
@@ -59,7 +59,7 @@ pub(super) fn run(
     let megabytes = of(|sent, cpu| sent.raw_bytes as f64 / 1e6 / cpu.as_secs_f64());
     let wall = of(|sent, _| sent.raw_bytes as f64 / 1e6 / sent.elapsed.as_secs_f64());
     let both = "inflate + validate + bare producer";
-    report.row("inflate + validate alone, one thread", validate, "MB/s raw");
+    report.row("inflate + validate alone, per core", validate, "MB/s raw");
     report.row(
         "bare idempotent producer of the same records, per core",
         produce,

@@ -3,9 +3,12 @@
 //! **Invariants:** one commit in flight; the next is sent only after the answer to the one before, so none can land
 //! behind a later one. A commit names only partitions that its caller has checked to be its own.
 //! **Failure**: without an answer within `request_timeout` the commit is to be sent again; the answer that comes late is
-//! waited for first. **Bound**: `request_timeout` for each call.
+//! waited for first. A client that does not get out of its group is left to itself: in the midst of rebalances and away
+//! brokers librdkafka has been seen to close for ever. **Bound**: `request_timeout` for each call, `session_timeout` for
+//! leaving, after which the group gives our partitions to others anyway.
 
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use hindsight_schemas::ids::{Offset, Partition};
@@ -26,14 +29,58 @@ const METADATA_BYTES: usize = 4096;
 
 /// A client in a group.
 pub(super) struct Member {
-    // The queues go before the client that they keep alive.
-    queue: Arc<Queue>,
-    answers: Queue,
-    client: Arc<BaseConsumer<Context>>,
+    connection: Leaving,
     unanswered: bool,
     names: Names,
     complaints: Complaints,
     request_timeout: Duration,
+}
+
+/// A client and its queues, which leave the group when they are dropped.
+struct Leaving {
+    open: Option<Connection>,
+    within: Duration,
+}
+
+struct Connection {
+    // The queues go before the client that they keep alive.
+    queue: Arc<Queue>,
+    answers: Queue,
+    client: Arc<BaseConsumer<Context>>,
+}
+
+impl std::ops::Deref for Leaving {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.open.as_ref().expect("it is taken by the drop alone")
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let open = self.open.take();
+        if !is_done_within(self.within, move || drop(open)) {
+            tracing::warn!(
+                limit_s = self.within.as_secs(),
+                "a client did not leave its group in time, going on without it"
+            );
+        }
+    }
+}
+
+/// Does something on a thread of its own and waits for it so long; says whether it was done by then.
+fn is_done_within(limit: Duration, work: impl FnOnce() + Send + 'static) -> bool {
+    let (ends, ended) = channel();
+    let working = std::thread::Builder::new()
+        .name("kafka-leave".into())
+        .spawn(move || {
+            work();
+            // Nobody may be waiting any more.
+            let _ = ends.send(());
+        });
+    // Without a thread the work was dropped, which closes the client here and now.
+    working.is_err() || ended.recv_timeout(limit).is_ok()
 }
 
 impl Member {
@@ -46,7 +93,7 @@ impl Member {
         topics: &[&str],
     ) -> Result<Self, ConsumerError> {
         let member = Self::apart(settings, names, complaints, group)?;
-        member.client.subscribe(topics).map_err(engine)?;
+        member.connection.client.subscribe(topics).map_err(engine)?;
         Ok(member)
     }
 
@@ -62,9 +109,14 @@ impl Member {
         let (queue, answers) =
             queues.ok_or_else(|| ConsumerError::Engine("the client has no queue".into()))?;
         Ok(Self {
-            queue: Arc::new(queue),
-            answers,
-            client,
+            connection: Leaving {
+                open: Some(Connection {
+                    queue: Arc::new(queue),
+                    answers,
+                    client,
+                }),
+                within: settings.session_timeout,
+            },
             unanswered: false,
             names: names.clone(),
             complaints: complaints.clone(),
@@ -73,35 +125,38 @@ impl Member {
     }
 
     pub(super) fn queue(&self) -> &Arc<Queue> {
-        &self.queue
+        &self.connection.queue
     }
 
     pub(super) fn next(&self, timeout: Duration) -> Option<Event> {
-        self.queue.next(timeout, &self.names)
+        self.connection.queue.next(timeout, &self.names)
     }
 
     /// The group has given our partitions to others.
     pub(super) fn is_put_out(&self) -> bool {
-        self.client.assignment_lost()
+        self.connection.client.assignment_lost()
     }
 
     /// Answers the group that the partitions it gave us are taken; fetching begins with [`Member::fetch`].
     pub(super) fn take(&self) -> Result<(), ConsumerError> {
-        self.client
+        self.connection
+            .client
             .incremental_assign(&TopicPartitionList::new())
             .map_err(engine)
     }
 
     /// Gives back partitions; those that are fetched have to be named.
     pub(super) fn give_back(&self, fetched: &[Partition]) -> Result<(), ConsumerError> {
-        self.client
+        self.connection
+            .client
             .incremental_unassign(&self.list(fetched))
             .map_err(engine)
     }
 
     /// Begins to fetch a partition.
     pub(super) fn fetch(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
-        self.client
+        self.connection
+            .client
             .incremental_assign(&self.list_at(partition, from)?)
             .map_err(engine)
     }
@@ -109,13 +164,14 @@ impl Member {
     /// Fetches this alone, whatever was fetched before; not for a member that has joined.
     pub(super) fn fetch_only(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
         let list = self.list_at(partition, from)?;
-        self.client.assign(&list).map_err(engine)
+        self.connection.client.assign(&list).map_err(engine)
     }
 
     /// Fetches on from elsewhere.
     pub(super) fn fetch_from(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
         let list = self.list_at(partition, from)?;
         let answer = self
+            .connection
             .client
             .seek_partitions(list, self.request_timeout)
             .map_err(engine)?;
@@ -127,11 +183,17 @@ impl Member {
     }
 
     pub(super) fn pause(&self, partitions: &[Partition]) -> Result<(), ConsumerError> {
-        self.client.pause(&self.list(partitions)).map_err(engine)
+        self.connection
+            .client
+            .pause(&self.list(partitions))
+            .map_err(engine)
     }
 
     pub(super) fn resume(&self, partitions: &[Partition]) -> Result<(), ConsumerError> {
-        self.client.resume(&self.list(partitions)).map_err(engine)
+        self.connection
+            .client
+            .resume(&self.list(partitions))
+            .map_err(engine)
     }
 
     /// What the group committed.
@@ -140,7 +202,7 @@ impl Member {
         partitions: &[Partition],
     ) -> Result<Vec<(Partition, Option<Committed>)>, ConsumerError> {
         let asked = self.list(partitions);
-        committed_of(&self.client, &self.names, asked, self.request_timeout)
+        committed_of(&self.connection.client, &self.names, asked, self.request_timeout)
             .map_err(|error| self.explained(error))
     }
 
@@ -148,11 +210,12 @@ impl Member {
     pub(super) fn commit(&mut self, commits: &[Commit]) -> Result<(), ConsumerError> {
         self.settle()?;
         let offsets = self.commit_list(commits)?;
-        self.answers
+        self.connection
+            .answers
             .commit(&offsets)
             .map_err(|code| self.explained(commit_error(code)))?;
         self.unanswered = true;
-        match self.answers.commit_answer(self.request_timeout) {
+        match self.connection.answers.commit_answer(self.request_timeout) {
             Some(answer) => {
                 self.unanswered = false;
                 answer.map_err(|code| self.explained(commit_error(code)))
@@ -163,7 +226,13 @@ impl Member {
 
     /// Waits for the answer that is still out.
     fn settle(&mut self) -> Result<(), ConsumerError> {
-        if self.unanswered && self.answers.commit_answer(self.request_timeout).is_none() {
+        if self.unanswered
+            && self
+                .connection
+                .answers
+                .commit_answer(self.request_timeout)
+                .is_none()
+        {
             return Err(self.unanswered_for());
         }
         self.unanswered = false;
@@ -300,5 +369,21 @@ fn commit_error(code: RDKafkaErrorCode) -> ConsumerError {
             "{code}: log.session_timeout_ms is outside the broker's group.min.session.timeout.ms and group.max.session.timeout.ms"
         )),
         _ => ConsumerError::Engine(code.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_ends_is_waited_for_no_longer_than_it_may_take() {
+        let (never, waits) = channel::<()>();
+        let limit = Duration::from_millis(20);
+        assert!(!is_done_within(limit, move || {
+            let _ = waits.recv();
+        }));
+        drop(never);
+        assert!(is_done_within(Duration::from_secs(60), || {}));
     }
 }

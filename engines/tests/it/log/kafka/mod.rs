@@ -3,6 +3,7 @@
 mod bad_input;
 mod broker;
 mod fixture;
+mod leaving;
 mod outages;
 
 /// The suite. Two cases have no meaning here, which `docs/engines.md` explains: `append_time_never_goes_back` (the

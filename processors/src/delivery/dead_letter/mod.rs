@@ -3,9 +3,15 @@
 //! **Invariant:** the value is the record's own, so a resend keeps its identity; the key is the origin's
 //! position, so a letter that was sent twice (crash between letter and commit) is known as one.
 
+mod letter;
+mod resent;
+
 use bytes::Bytes;
 use hindsight_engines::log::{NewRecord, Route};
-use hindsight_schemas::ids::Topic;
+use hindsight_schemas::ids::{Position, Topic};
+
+pub use letter::{Letter, NotALetter};
+pub use resent::Resent;
 
 use super::materializer::Poison;
 
@@ -29,6 +35,12 @@ pub mod header {
     pub const DETAIL: &str = "hindsight-detail";
     /// Which materializer could not take it.
     pub const MATERIALIZER: &str = "hindsight-materializer";
+    /// Of a mark instead of a letter: in which partition of the origin's topic the record lies again.
+    pub const RESENT_PARTITION: &str = "hindsight-resent-partition";
+    /// At which offset.
+    pub const RESENT_OFFSET: &str = "hindsight-resent-offset";
+    /// In which log.
+    pub const RESENT_LOG_ID: &str = "hindsight-resent-log";
 }
 
 const LONGEST_DETAIL: usize = 1024;
@@ -55,11 +67,16 @@ pub fn dead_letter(materializer: &str, poison: &Poison) -> NewRecord {
     NewRecord {
         topic: Topic::DeadLetters,
         to: Route::ByKey,
-        key: Bytes::from(format!(
-            "{}/{}/{}",
-            position.log_id, position.partition, position.offset
-        )),
+        key: key(position),
         value: origin.value.clone(),
         headers,
     }
+}
+
+/// Under which all that concerns one record lies.
+fn key(origin: Position) -> Bytes {
+    Bytes::from(format!(
+        "{}/{}/{}",
+        origin.log_id, origin.partition, origin.offset
+    ))
 }
