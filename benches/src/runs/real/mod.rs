@@ -52,7 +52,7 @@ pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
     let corpus = Corpus::of_flushes(&real.corpus)?;
     describe(&mut report, "flushes", &corpus);
     report.note(format!(
-        "the log: {} MB of raw JSON in one partition set of 8; engines as infra/dev starts them, one of each, on the same cores",
+        "the log: {} MB of raw JSON in 8 partitions; engines as infra/dev starts them, one of each, on the same cores",
         real.megabytes
     ));
     report.note("per core: divided by the user and system time of the role's process; wall: everything on the same cores, engines included");
