@@ -8,7 +8,7 @@ use hindsight_chaos::campaign::{Guard, run};
 
 const AFTER_HELP: &str = "\
 What runs: three Kafka brokers, Elasticsearch, S3 and ClickHouse as infra/dev starts them; two `hindsight ingest`, three
-`hindsight process`, one `hindsight serve`, which reach the engines through proxies. What happens: rounds of five faults
+`hindsight process`, one `hindsight serve`, which reach the engines through proxies. What happens: rounds of eight faults
 under load; then all lanes are drained, and what each engine holds is compared with the log and with what was answered
 202, by identity and by position. docs/chaos.md says what each fault is.
 
