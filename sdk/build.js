@@ -12,11 +12,12 @@ import { rolldown } from 'rolldown';
 import { minify } from 'terser';
 import obfuscator from 'javascript-obfuscator';
 import { withoutUnused } from './rrwebDiet.js';
+import { internalNames } from './shortNames.js';
 
 const LOADER_BYTES = 2_000;
 const RECORDER_BYTES = 32_000;
 const OBFUSCATED_BYTES = 64_000;
-const MINIPROGRAM_BYTES = 9_500;
+const MINIPROGRAM_BYTES = 8_720;
 
 const here = new URL('.', import.meta.url).pathname;
 const dist = `${here}dist`;
@@ -63,10 +64,10 @@ function ownNames() {
   return names.filter(isOurs);
 }
 
-async function small(code) {
+async function small(code, names = ownNames()) {
   const ecma = 2020;
   const compress = { ecma, passes: 3, unsafe_arrows: true, unsafe_methods: true };
-  const mangle = { properties: { regex: new RegExp(`^(${ownNames().join('|')})$`) } };
+  const mangle = { properties: { regex: new RegExp(`^(${names.join('|')})$`) } };
   return (await minify(code, { ecma, compress, mangle, toplevel: true, format: { comments: false } })).code;
 }
 
@@ -153,7 +154,7 @@ for (const [format, name] of [
   ['es', 'index.mjs'],
 ]) {
   const [chunk] = await bundle('miniprogram/src/index.ts', { ...mini, format });
-  const code = await small(chunk.code);
+  const code = await small(chunk.code, [...ownNames(), ...internalNames(here)]);
   guard(`mini-program, ${format}`, code, MINIPROGRAM_BYTES);
   writeFileSync(`${dist}/miniprogram/${name}`, code);
 }

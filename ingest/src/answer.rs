@@ -52,7 +52,7 @@ pub(crate) async fn answer(State(edge): State<Arc<Edge>>, mut request: Request, 
         None => Refusal::plain(Reason::Draining).into_response(),
     };
     if let Some(Refused(refusal)) = response.extensions().get() {
-        sender.note_refused(&edge, refusal);
+        sender.note_refused(&edge, response.extensions().get(), refusal);
     }
     let (mut response, refused) = spoken(response, language);
     if let Some(reason) = refused {

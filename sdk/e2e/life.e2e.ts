@@ -210,6 +210,54 @@ it("sends nothing of a visit that is too short, and all of one that isn't", asyn
   await long.context.close();
 });
 
+it('drops a visit that was too short when another begins in its page, and says so', async () => {
+  const { edge, site, browser } = here;
+  edge.recording = { minimum_duration_ms: 2_500 };
+  site.put('/', edge.tag(), '<button>x</button>');
+  const { context, page } = await visitor(browser);
+  await page.goto(`${site.url}/`);
+  await page.waitForFunction('window.hindsight.status && window.hindsight.status().waiting > 0');
+  await call(page, 'identify', 'u-1');
+  await call(page, 'track', 'too short');
+  const short = await sessionOf(page);
+  await call(page, 'identify', 'u-2');
+  await call(page, 'track', 'long enough');
+  expect(await page.evaluate('window.hindsight.status().lost.too_short')).toBeGreaterThan(3);
+  await edge.until('the second visit', () => edge.facts('track').length > 0);
+  expect(edge.facts('track').map(({ name }) => name)).toEqual(['long enough']);
+  expect(edge.everything()).not.toContain(short);
+  // One that the page ends before its time goes the same way.
+  await call(page, 'identify', 'u-3');
+  await call(page, 'end', 'gone');
+  expect(await page.evaluate('window.hindsight.status().waiting')).toBe(0);
+  await context.close();
+});
+
+it('sends in a later visit what was worth keeping and met no server, or whose page was gone', async () => {
+  const { edge, site, browser } = here;
+  edge.recording = { minimum_duration_ms: 2_500 };
+  edge.reply = () => ({ status: 503 });
+  site.put('/', edge.tag(), '<button>x</button>');
+  const { context, page: gone } = await visitor(browser);
+  await gone.goto(`${site.url}/`);
+  await gone.waitForFunction('window.hindsight.session_id');
+  const stays = await context.newPage();
+  await stays.goto(`${site.url}/`);
+  await stays.waitForFunction('window.hindsight.session_id');
+  await call(gone, 'track', 'closed early');
+  await gone.close({ runBeforeUnload: true });
+  await call(stays, 'track', 'stays');
+  await stays.waitForFunction('window.hindsight.status().state === "recording"');
+  await call(stays, 'end', 'done');
+  await edge.until('a call in vain', ({ seen }) => seen.some(({ path }) => path.includes('/recordings/')));
+  edge.reply = () => edge.kept();
+  await stays.goto(`${site.url}/`);
+  await edge.until('what was left', () => edge.facts('track').length === 2);
+  expect(new Set(edge.facts('track').map(({ name }) => name))).toEqual(new Set(['closed early', 'stays']));
+  expect(await stays.evaluate('window.hindsight.status().lost')).toEqual({});
+  await context.close();
+});
+
 it('in error-only mode sends what led to an error, and nothing without one', async () => {
   const { edge, site, browser } = here;
   edge.recording = { only_errors: true };

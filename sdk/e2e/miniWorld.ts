@@ -44,6 +44,8 @@ function parsed(text: string): unknown {
 
 export class MiniWorld {
   readonly hindsight: MiniProgram;
+  /** The last that was written under each key, whether or not it still lies there. */
+  readonly written = new Map<string, unknown>();
   private readonly pages: { route: string; options: Record<string, string> }[] = [];
   private readonly context: Record<string, unknown>;
   private page: Options = {};
@@ -57,7 +59,11 @@ export class MiniWorld {
         return host === 'uni' && !options.success ? running : { abort: () => undefined };
       },
       getStorageSync: (key: string) => storage.get(key) ?? '',
-      setStorageSync: (key: string, value: unknown) => storage.set(key, value),
+      setStorageSync: (key: string, value: unknown) => {
+        // As hosts do: what is stored is a copy.
+        storage.set(key, structuredClone(value));
+        this.written.set(key, structuredClone(value));
+      },
       removeStorageSync: (key: string) => storage.delete(key),
     };
     const register: Register = () => undefined;

@@ -152,7 +152,7 @@ export class Visit {
     const from = over || (linked && linked !== stored?.id) ? undefined : stored;
     this.begin(from ?? (linked ? { id: linked, startedAt: Date.now(), lastAt: Date.now() } : undefined));
     if (!this.off) this.watch();
-    void alone(() => this.delivery.sweep(this.tab));
+    void alone(() => this.delivery.sweep(this.tab, stored?.worth ? stored.id : undefined));
   }
 
   /** Ends recording; what was recorded is still sent. */
@@ -196,6 +196,7 @@ export class Visit {
     this.session.ended = true;
     this.save();
     this.stop('ended');
+    this.delivery.drop();
   }
 
   /** Says a fact now; business facts show that somebody is there. */
@@ -206,9 +207,7 @@ export class Visit {
   }
 
   status(): Status {
-    const held = Boolean(
-      this.session && !this.session.worth && (this.config.onlyErrors || this.config.minimumMs),
-    );
+    const held = this.isHeld();
     return {
       state: this.off ? 'off' : held ? 'held' : 'recording',
       why:
@@ -246,6 +245,11 @@ export class Visit {
   private begin(session: Session | undefined): void {
     const now = Date.now();
     this.throttle.flush();
+    if (this.isHeld()) {
+      // Whatever is still being packed is dropped with it.
+      this.stream.leave(false);
+      this.delivery.drop();
+    }
     this.session = session ?? { id: sessionId(this.clock.serverNow()), startedAt: now, lastAt: now };
     this.session.lastAt = now;
     this.save();
@@ -257,7 +261,7 @@ export class Visit {
     }
     const waits = !this.session.worth;
     this.stream.begin(this.session.id, waits && config.onlyErrors);
-    this.delivery.outbox.hold(waits && !config.onlyErrors && config.minimumMs > 0);
+    this.delivery.outbox.hold(this.isHeld() && !config.onlyErrors ? this.session.id : undefined);
     clearTimeout(this.worthTimer);
     if (waits && !config.onlyErrors) {
       this.worthTimer = setTimeout(
@@ -280,7 +284,13 @@ export class Visit {
     this.session.worth = true;
     this.save();
     this.stream.want();
-    this.delivery.outbox.hold(false);
+    this.delivery.outbox.hold();
+  }
+
+  /** Whether the project waits for more of this visit before it wants any. */
+  private isHeld(): boolean {
+    const { onlyErrors, minimumMs } = this.config;
+    return Boolean(this.session && !this.session.worth && (onlyErrors || minimumMs));
   }
 
   private apply(): void {

@@ -40,7 +40,7 @@ export class Shopper {
 
   async putInCart(product: string, pieces: number): Promise<void> {
     await this.page.locator(`a[href="/demo/products/${product}"]`).click();
-    await this.page.locator('#quantity').fill(String(pieces));
+    await type(this.page.locator('#quantity'), String(pieces));
     await this.page.locator('form[data-track="cart.add"] button').click();
     await this.page.waitForURL('**/demo/cart');
   }
@@ -105,7 +105,10 @@ export class Shopper {
   }
 }
 
-/** Key by key, as a person does: each stroke is an input that a recorder could tell. */
+/**
+ * Key by key, as a person does: each stroke is an input that a recorder could tell. Into an empty field: what `fill` writes
+ * into a number's stands beside what was there in Firefox.
+ */
 async function type(
   field: { fill: (text: string) => Promise<void>; pressSequentially: (text: string) => Promise<void> },
   text: string,

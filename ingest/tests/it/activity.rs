@@ -2,9 +2,10 @@
 
 use hindsight_schemas::ids::SessionId;
 use hindsight_schemas::reason::Reason;
+use reqwest::RequestBuilder;
 
 use crate::foreign::{posthog, snapshot};
-use crate::house::{EVENTS, House, ORIGIN, SERVER, now_ms};
+use crate::house::{BROWSER, EVENTS, House, ORIGIN, SERVER, now_ms};
 
 #[tokio::test]
 async fn the_last_kept_and_the_last_refused_call_of_a_key_are_remembered() {
@@ -50,6 +51,57 @@ async fn keys_that_nobody_knows_and_server_keys_are_told_apart() {
     assert_eq!(house.audit("").body(event).send().await.unwrap().status(), 202);
     assert!(activity.of("s").accepted.is_some());
     assert_eq!(activity.of("b"), Default::default());
+}
+
+#[tokio::test]
+async fn what_another_recorder_sends_in_vain_is_told_of_the_key_that_it_names() {
+    let house = House::new().await;
+    let activity = house.edge.activity();
+    let session = SessionId::from_parts(now_ms() - 10_000, [3; 10]);
+    let capture = snapshot(session, &session.to_string(), EVENTS);
+    let spoilt = snapshot(session, &session.to_string(), "[1]");
+    let enveloped = format!(r#"{{"api_key":"{BROWSER}","batch":[{{"properties":{{}}}},2]}}"#);
+    let elsewhere = |call: RequestBuilder| {
+        let mut call = call.build().unwrap();
+        let origin = "https://elsewhere.example".parse().unwrap();
+        call.headers_mut().insert("origin", origin);
+        call
+    };
+    let recorded = |body: &str| posthog(&house, "").body(body.to_owned());
+    let told = |path| elsewhere(house.get(&format!("/array/{BROWSER}/{path}")));
+    let good = format!("[{capture}]");
+    // No two neighbours of one reason, so that each is seen to be remembered.
+    let cases = [
+        (elsewhere(recorded(&good)), 403, Reason::WrongOrigin),
+        (
+            recorded(&format!("[{spoilt}]")).build().unwrap(),
+            422,
+            Reason::NotRrweb,
+        ),
+        (told("config"), 403, Reason::WrongOrigin),
+        (recorded(&enveloped).build().unwrap(), 422, Reason::NotRrweb),
+        (told("config.js"), 403, Reason::WrongOrigin),
+        (
+            recorded(&format!("[{capture},")).build().unwrap(),
+            400,
+            Reason::NotJson,
+        ),
+    ];
+    for (call, status, reason) in cases {
+        let what = format!("{} {reason:?}", call.url());
+        assert_eq!(
+            house.client.execute(call).await.unwrap().status(),
+            status,
+            "{what}"
+        );
+        assert_eq!(activity.of("b").refused.unwrap().reason, reason, "{what}");
+    }
+    assert_eq!(activity.unknown().refused, None);
+
+    let mistyped = good.replace(BROWSER, "mistyped");
+    assert_eq!(recorded(&mistyped).send().await.unwrap().status(), 401);
+    assert_eq!(activity.unknown().refused.unwrap().reason, Reason::UnknownKey);
+    assert_eq!(activity.of("b").refused.unwrap().reason, Reason::NotJson);
 }
 
 #[tokio::test]

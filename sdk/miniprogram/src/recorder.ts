@@ -3,7 +3,8 @@
  *
  * What happens before the settings are there waits, at most `MOST_WAITING`. No method throws into the mini-program.
  */
-import { readConfig, type Config } from '../../src/config';
+import type { Level } from '../../src/capture/levels';
+import { readEventConfig, type EventConfig } from '../../src/config';
 import { describe, scrubText } from '../../src/privacy/text';
 import { backoffMs } from '../../src/transport/answer';
 import { Clock } from '../../src/transport/clock';
@@ -171,7 +172,7 @@ export class Recorder implements MiniProgram {
         this.off = told;
         return;
       }
-      const config = readConfig(told?.body);
+      const config = readEventConfig(told?.body);
       if (config && told) {
         this.begin(door, config, told.offsetMs);
         return;
@@ -187,7 +188,7 @@ export class Recorder implements MiniProgram {
     const { reason, now_ms } = (body ?? {}) as { reason?: string; now_ms?: number };
     if (status === 401 || status === 403) return reason ?? `http_${String(status)}`;
     const name = door.base + door.key;
-    if (status !== 200 || !readConfig(body)) {
+    if (status !== 200 || !readEventConfig(body)) {
       const stored = this.shelf.read(CONFIG) as Remembered | undefined;
       return stored?.door === name && Math.abs(sentAt - stored.at) < STALE_MS ? stored : undefined;
     }
@@ -198,7 +199,7 @@ export class Recorder implements MiniProgram {
     return told;
   }
 
-  private begin(door: Door, config: Config, offsetMs: number): void {
+  private begin(door: Door, config: EventConfig, offsetMs: number): void {
     const { options, shelf, request } = this;
     const clock = new Clock(Date.now, offsetMs);
     const visit = new Visit({ host: this.world.host, request, shelf, door, options, config, clock });
@@ -233,7 +234,7 @@ export class Recorder implements MiniProgram {
     );
     watchRequests(this.world, {
       tell: ({ url, ...rest }) => {
-        this.fact('network', (visit) => ({ ...rest, url: visit.url(String(url)) }));
+        this.fact('network', 2, (visit) => ({ ...rest, url: visit.url(String(url)) }));
       },
       now: Date.now,
       baggage: (url) => this.visit?.baggage(url),
@@ -257,10 +258,10 @@ export class Recorder implements MiniProgram {
   }
 
   /** A fact with its time that is no sign of life. */
-  private fact(name: string, payload: (visit: Visit) => Record<string, unknown>): void {
+  private fact(name: string, level: Level, payload: (visit: Visit) => Record<string, unknown>): void {
     const at = Date.now();
     this.seen((visit) => {
-      visit.say(name, payload(visit), at);
+      visit.say(name, payload(visit), at, level);
     });
   }
 
@@ -285,8 +286,8 @@ export class Recorder implements MiniProgram {
     const timestamp = Date.now();
     this.seen((visit) => {
       if (!visit.active()) return;
-      visit.add({ type: 3, data: { source: 2, type: 2, id: 0, x, y }, timestamp });
-      visit.say('click', { selector, text: scrubText(text, 80), x, y }, timestamp);
+      visit.add({ type: 3, data: { source: 2, type: 2, id: 0, x, y }, timestamp }, 2);
+      visit.say('click', { selector, text: scrubText(text, 80), x, y }, timestamp, 2);
     });
   }
 
@@ -299,14 +300,14 @@ export class Recorder implements MiniProgram {
     this.typedAt = { [selector]: timestamp };
     this.seen((visit) => {
       if (!visit.active()) return;
-      visit.add({ type: 3, data: { source: 5, id: 0, text: '', isChecked: false }, timestamp });
-      visit.say('input', { selector }, timestamp);
+      visit.add({ type: 3, data: { source: 5, id: 0, text: '', isChecked: false }, timestamp }, 2);
+      visit.say('input', { selector }, timestamp, 2);
     });
   }
 
   private broke(error: unknown): void {
     const stack = typeof error === 'string' ? error : ((error as Partial<Error> | undefined)?.stack ?? '');
     const message = describe(error).split('\n')[0] ?? '';
-    this.fact('error', () => ({ message: scrubText(message), stack: scrubText(stack, STACK_CHARS) }));
+    this.fact('error', 1, () => ({ message: scrubText(message), stack: scrubText(stack, STACK_CHARS) }));
   }
 }

@@ -1,5 +1,5 @@
 /** `hindsight.start`: what a launch says about itself first. */
-import type { Config } from '../../src/config';
+import type { EventConfig } from '../../src/config';
 import { randomHex } from '../../src/transport/identity';
 import type { StartOptions } from './api';
 import type { Host, SystemInfo } from './host';
@@ -29,7 +29,7 @@ export function startFact(
   host: Host,
   shelf: Shelf,
   options: Partial<StartOptions>,
-  config: Config,
+  config: EventConfig,
 ): Record<string, unknown> {
   const system: SystemInfo = asked(() => host.getSystemInfoSync?.() ?? {});
   const launch = asked(() => host.getLaunchOptionsSync?.() ?? {});

@@ -75,7 +75,8 @@ export class StoredPackets implements PacketStore<string> {
 
   put(packet: Packet<string>): void {
     const name = nameOf(packet);
-    const entries = [...this.entries(), { name, at: this.now(), chars: packet.body.length, door: this.door }];
+    const others = this.entries().filter((entry) => entry.name !== name);
+    const entries = [...others, { name, at: this.now(), chars: packet.body.length, door: this.door }];
     for (let chars = entries.reduce((sum, each) => sum + each.chars, 0); chars > STORED_CHARS;) {
       const oldest = entries.length > 1 ? entries.shift() : undefined;
       if (!oldest) return;

@@ -4,9 +4,8 @@
  * Invariant: within (session, tab) sequence numbers have no hole; a batch that was sent is never changed. Bound: the
  * outbox and the storage have theirs; whatever fails is in `status()`.
  */
-import { levelOf, Levels } from '../../src/capture/levels';
-import { Ring } from '../../src/capture/ring';
-import type { Config } from '../../src/config';
+import { Levels, type Level } from '../../src/capture/levels';
+import type { EventConfig } from '../../src/config';
 import { maskUrl, nameMatcher } from '../../src/privacy/urls';
 import { isListed } from '../../src/session/pages';
 import { isOtherUser, overBy, readSession, type Session } from '../../src/session/session';
@@ -24,7 +23,8 @@ import { StoredPackets, type Shelf } from './storage';
 const BATCH_CHARS = 64_000;
 const URGENT_MS = 1_000;
 const OUTBOX_CHARS = 2_000_000;
-const RING_CHARS = 500_000;
+/** Most that waits for an error; above it the oldest goes. */
+const WAITING_CHARS = 500_000;
 const SESSION = 'hindsight.session';
 
 export interface Status extends DeliveryStatus {
@@ -44,7 +44,7 @@ export interface Around {
   shelf: Shelf;
   door: Door;
   options: Partial<StartOptions>;
-  config: Config;
+  config: EventConfig;
   clock: Clock;
 }
 
@@ -59,7 +59,8 @@ export class Visit {
   private session: Session | undefined;
   private address = '';
   private seq = 0;
-  private ring: Ring | undefined;
+  /** What is said only if an error happens. */
+  private untold: Line[] | undefined;
   private readonly batcher: Batcher;
   private readonly levels = new Levels(() => undefined);
   private readonly delivery: Delivery<string>;
@@ -82,7 +83,7 @@ export class Visit {
   start(): void {
     const stored = readSession(this.around.shelf.read(SESSION));
     this.begin(overBy(stored, Date.now(), this.limits()) ? undefined : stored);
-    void this.delivery.sweep(this.tab);
+    void this.delivery.sweep(this.tab, stored?.worth ? stored.id : undefined);
   }
 
   /** Ends recording; what was recorded is still sent. */
@@ -133,6 +134,7 @@ export class Visit {
     this.session.ended = true;
     this.save();
     this.stop('ended');
+    this.delivery.drop();
   }
 
   url(address: string): string {
@@ -140,24 +142,26 @@ export class Visit {
   }
 
   /** Says a fact. */
-  say(name: string, payload: Record<string, unknown>, at = Date.now()): void {
+  say(name: string, payload: Record<string, unknown>, at = Date.now(), level: Level = 0): void {
     if (name === 'error') this.worth();
-    this.add({ type: 5, data: { tag: `hindsight.${name}`, payload }, timestamp: at });
+    this.add({ type: 5, data: { tag: `hindsight.${name}`, payload }, timestamp: at }, level);
   }
 
   /** An event of the recording; one that can't become text is left out alone. */
-  add(event: RecorderEvent): void {
-    const level = levelOf(event);
+  add(event: RecorderEvent, level: Level): void {
     if (this.off || !this.session || level > this.levels.now) return;
     const line: Line = {
       text: textOf(event),
       at: event.timestamp,
       level,
-      urgent: event.type === 5 && level < 2,
+      urgent: level < 2,
     };
     if (!line.text) return;
-    if (this.ring) this.ring.add(line);
-    else this.put(line);
+    if (!this.untold) this.put(line);
+    else {
+      this.untold.push(line);
+      while (charsOf(this.untold) > WAITING_CHARS) this.untold.shift();
+    }
   }
 
   /** Somebody is there: the session goes on, or another begins. Answers whether there is one. */
@@ -202,6 +206,7 @@ export class Visit {
     const now = Date.now();
     const { config, options, host, shelf, clock } = this.around;
     this.batcher.flush();
+    this.delivery.drop();
     this.session = from ?? { id: sessionId(clock.serverNow()), startedAt: now, lastAt: now };
     this.session.lastAt = now;
     this.seq = 0;
@@ -220,8 +225,8 @@ export class Visit {
   private wait(now: number): void {
     const { onlyErrors, minimumMs } = this.around.config;
     const waits = !this.session?.worth;
-    this.ring = waits && onlyErrors ? new Ring(RING_CHARS) : undefined;
-    this.delivery.outbox.hold(waits && !onlyErrors && minimumMs > 0);
+    this.untold = waits && onlyErrors ? [] : undefined;
+    this.delivery.outbox.hold(waits && !onlyErrors && minimumMs ? this.session?.id : undefined);
     clearTimeout(this.worthTimer);
     if (!waits || onlyErrors || !this.session) return;
     const rest = Math.max(0, this.session.startedAt + minimumMs - now);
@@ -234,10 +239,10 @@ export class Visit {
     if (!this.session || this.session.worth) return;
     this.session.worth = true;
     this.save();
-    const lines = this.ring?.take() ?? [];
-    this.ring = undefined;
+    const lines = this.untold ?? [];
+    this.untold = undefined;
     for (const line of lines) this.put(line);
-    this.delivery.outbox.hold(false);
+    this.delivery.outbox.hold();
   }
 
   private put(line: Line): void {
@@ -301,6 +306,8 @@ export class Visit {
     this.around.shelf.write(SESSION, this.session);
   }
 }
+
+const charsOf = (lines: Line[]): number => lines.reduce((sum, { text }) => sum + text.length, 0);
 
 function textOf(event: RecorderEvent): string {
   try {

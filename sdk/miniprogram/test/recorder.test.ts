@@ -240,6 +240,66 @@ it('sends nothing without an error where only errors are wanted, then what led t
   expect([host.facts('track').length, host.facts('error')[0]?.['message']]).toEqual([1, 'Error: boom']);
 });
 
+it('bounds what waits for an error: the oldest goes', async () => {
+  const { host, recorder } = await launch({ only_errors: true });
+  for (let n = 0; n < 100; n++) recorder.track(`t-${String(n)}`, { text: 'x'.repeat(8_000) });
+  host.errors[0]?.(new Error('boom'));
+  await settle(10_000);
+  const names = host.facts('track').map(({ name }) => name);
+  expect(names.at(-1)).toBe('t-99');
+  expect(names.length).toBeGreaterThan(50);
+  expect(JSON.stringify(host.facts('track')).length).toBeLessThan(500_000);
+});
+
+it('sends nothing of a visit that was too short once a later one is worth keeping, and counts it', async () => {
+  const { host, recorder } = await launch({ minimum_duration_ms: 60_000 });
+  recorder.identify('u-1');
+  recorder.track('short');
+  await settle(5_000);
+  const short = recorder.session_id;
+  recorder.identify('u-2');
+  recorder.track('long');
+  await settle(65_000);
+  expect(host.facts('track').map(({ name }) => name)).toEqual(['long']);
+  expect(host.taken.filter(({ session }) => session === short)).toEqual([]);
+  // The start, who it was, and what was told.
+  expect(recorder.status()).toMatchObject({ lost: { too_short: 3 }, waiting: 0 });
+});
+
+it('counts a visit that was ended, or left, before it was worth keeping', async () => {
+  const left = await launch({ minimum_duration_ms: 60_000 });
+  left.recorder.track('left');
+  await settle(5_000);
+  const stored = structuredClone(left.host.storage);
+  // The process ends with its timers.
+  vi.clearAllTimers();
+  vi.setSystemTime(Date.now() + 31 * 60_000);
+  const next = await launch({ minimum_duration_ms: 60_000 }, stored);
+  await settle(2_000);
+  expect(next.recorder.status().lost).toEqual({ too_short: 2 });
+  next.recorder.end('paid');
+  await settle(65_000);
+  // Beside it the start of this one and its end.
+  expect(next.recorder.status().lost).toEqual({ too_short: 4 });
+  expect([...left.host.taken, ...next.host.taken]).toEqual([]);
+  expect([...stored.keys()].filter((key) => key.startsWith('hindsight.packet.'))).toEqual([]);
+});
+
+it('sends in a later launch what was released and met no server', async () => {
+  const { host, recorder } = await launch({ minimum_duration_ms: 3_000 });
+  host.reply = () => undefined;
+  recorder.track('worth it');
+  await settle(6_000);
+  const storage = structuredClone(host.storage);
+  // The process ends with its timers.
+  vi.clearAllTimers();
+  vi.setSystemTime(Date.now() + 31 * 60_000);
+  const next = await launch({ minimum_duration_ms: 3_000 }, storage);
+  await settle(1_000);
+  expect(next.host.facts('track').map(({ name }) => name)).toEqual(['worth it']);
+  expect(next.recorder.status().lost).toEqual({});
+});
+
 it('stops for a wrong key, leaves out what is refused, and obeys the level', async () => {
   const { host, recorder } = await launch();
   host.reply = () => ({ statusCode: 413, data: { reason: 'too_large' } });

@@ -46,3 +46,12 @@ it('keeps a bounded number of characters: the oldest makes room, and that is tol
   for (const seq of [0, 1, 2]) packets.put(packet(seq, STORED_CHARS * 0.4));
   expect([await seqs(packets), dropped.length]).toEqual([[1, 2], 1]);
 });
+
+it('has a packet that is put again once, as it is now', async () => {
+  const { packets, dropped } = store();
+  packets.put({ ...packet(0, STORED_CHARS * 0.4), held: true });
+  packets.put(packet(0, STORED_CHARS * 0.4));
+  packets.put(packet(1, STORED_CHARS * 0.4));
+  expect([await seqs(packets), dropped.length]).toEqual([[0, 1], 0]);
+  expect((await packets.leftovers()).some(({ held }) => held)).toBe(false);
+});

@@ -100,13 +100,27 @@ export class Delivery<B extends Body = Uint8Array<ArrayBuffer>> {
     this.store.clear();
   }
 
-  /** Sends what earlier pages left; what was held back for a visit that is over goes. */
-  async sweep(ownTab: string): Promise<void> {
-    const left = await this.store.leftovers();
+  /** The visit ended before it was worth keeping: nothing of it leaves. */
+  drop(): void {
+    this.tooShort(this.outbox.drop());
+  }
+
+  /**
+   * Sends what earlier pages left. What is held for a visit that is over goes, unless that was `worth` keeping: another tab
+   * may have found out after this packet's was closed.
+   */
+  async sweep(ownTab: string, worth: string | undefined): Promise<void> {
+    const left = (await this.store.leftovers()).filter(({ tab }) => tab !== ownTab);
     const own = this.watch.session();
-    const wanted = left.filter(({ tab, held, session }) => tab !== ownTab && (!held || session === own));
-    for (const packet of left) if (packet.held && packet.session !== own) this.store.remove(packet);
+    const wanted = left.filter(({ held, session }) => !held || session === own || session === worth);
+    const short = left.filter((packet) => !wanted.includes(packet));
+    for (const packet of short) this.store.remove(packet);
+    this.tooShort(short);
     this.outbox.adopt(wanted);
+  }
+
+  private tooShort(packets: Packet<B>[]): void {
+    for (const { events } of packets) this.count('too_short', events);
   }
 
   private makeOutbox({ bytes, lastBytes, post }: Ways<B>): Outbox<B> {

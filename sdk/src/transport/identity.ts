@@ -5,34 +5,22 @@
  * browser tab never shares one.
  */
 
-/** Random bytes from the system; `Math.random` only where a page took `crypto` away. */
-export function randomBytes(count: number): Uint8Array {
+/** Hexadecimal digits of that many random bytes from the system; `Math.random` only where a page took `crypto` away. */
+export function randomHex(count: number): string {
   const bytes = new Uint8Array(count);
   try {
     crypto.getRandomValues(bytes);
   } catch {
     for (let i = 0; i < count; i++) bytes[i] = Math.random() * 256;
   }
-  return bytes;
+  return Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
 }
 
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
-
-/** Hexadecimal digits of that many random bytes. */
-export const randomHex = (bytes: number): string => hex(randomBytes(bytes));
-
 /** A session id of that time (RFC 9562, version 7). */
-export function sessionId(nowMs: number, random: Uint8Array = randomBytes(10)): string {
-  const bytes = new Uint8Array(16);
-  let rest = Math.max(0, Math.floor(nowMs));
-  for (let i = 5; i >= 0; i--) {
-    bytes[i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  bytes.set(random.subarray(0, 10), 6);
-  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
-  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
-  return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+export function sessionId(nowMs: number): string {
+  const time = Math.max(0, Math.floor(nowMs)).toString(16).padStart(12, '0');
+  const variant = (8 + Math.floor(Math.random() * 4)).toString(16);
+  return `${time}7${randomHex(9)}`.replace(/^(.{8})(.{4})(.{4})(.{3})/, `$1-$2-$3-${variant}$4-`);
 }
 
 const SESSION = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

@@ -54,6 +54,24 @@ it('keeps at most 5 MB: the oldest makes room, and that is told', async () => {
   expect((await store.leftovers()).map(nameOf)).toEqual(['s/t/1', 's/t/2']);
 });
 
+it('has a packet that is put again once, as it is now', async () => {
+  const dropped: string[] = [];
+  const store = new IndexedDbStore(
+    'door',
+    () => 0,
+    (each) => dropped.push(each),
+    fresh(),
+  );
+  store.put({ ...packet(0, 2_000_000), held: true });
+  store.put(packet(0, 2_000_000));
+  store.put(packet(1, 2_000_000));
+  expect(dropped).toEqual([]);
+  expect((await store.leftovers()).map(({ seq, held }) => [seq, held])).toEqual([
+    [0, undefined],
+    [1, undefined],
+  ]);
+});
+
 it('says why it keeps nothing where the browser forbids it, and fails nobody', async () => {
   const open = vi.spyOn(indexedDB, 'open').mockImplementation(() => {
     throw new DOMException('no', 'SecurityError');

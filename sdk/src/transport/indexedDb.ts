@@ -75,6 +75,7 @@ export class IndexedDbStore implements PacketStore {
   }
 
   private account(name: string, bytes: number): void {
+    this.unaccount(name);
     this.kept.push({ name, bytes });
     this.bytes += bytes;
     while (this.bytes > STORE_BYTES && this.kept.length > 1) {
@@ -86,9 +87,13 @@ export class IndexedDbStore implements PacketStore {
   }
 
   private forget(name: string): void {
+    this.unaccount(name);
+    void this.write((store) => store.delete(name));
+  }
+
+  private unaccount(name: string): void {
     const index = this.kept.findIndex((each) => each.name === name);
     if (index >= 0) this.bytes -= this.kept.splice(index, 1)[0]?.bytes ?? 0;
-    void this.write((store) => store.delete(name));
   }
 
   private open(name: string): Promise<IDBDatabase | undefined> {

@@ -34,7 +34,8 @@ function world(answers: Answer[] = [], more: Partial<OutboxOptions> = {}) {
     },
     store: {
       ...noStore('ok'),
-      put: (each) => stored.set(nameOf(each), each),
+      // As real ones do: what is stored is a copy.
+      put: (each) => stored.set(nameOf(each), { ...each }),
       remove: (each) => stored.delete(nameOf(each)),
     },
     now: () => 0,
@@ -148,17 +149,51 @@ it('hands the browser on leaving what it takes, once, oldest first', async () =>
   ]);
 });
 
-it('holds back until it is told that the visit is worth it', async () => {
-  const { outbox, told, stored, settle } = world();
-  outbox.hold(true);
+it('holds a session back until it is worth keeping, then stores its packets like any other', async () => {
+  const { outbox, told, posted, stored, settle } = world([KEPT, AWAY]);
+  outbox.hold('s');
   outbox.push(packet(0));
+  outbox.push(packet(1, { keep: false }));
+  outbox.push(packet(7, { session: 'before' }));
   outbox.leave();
   await settle();
-  expect(told).toEqual([]);
+  expect(told).toEqual(['kept 7']);
   expect(stored.get('s/t/0')?.held).toBe(true);
-  outbox.hold(false);
+  outbox.hold();
   await settle();
-  expect(told).toEqual(['kept 0']);
+  expect(posted.map(({ name }) => name)).toEqual(['before/t/7', 's/t/0']);
+  expect([...stored.keys()]).toEqual(['s/t/0']);
+  expect(stored.get('s/t/0')?.held).toBeFalsy();
+});
+
+it('sends nothing of a session that was dropped, whatever is released later', async () => {
+  const { outbox, told, stored, settle } = world();
+  outbox.hold('s');
+  outbox.push(packet(0));
+  outbox.push(packet(1, { keep: false }));
+  expect(outbox.drop().map(({ seq }) => seq)).toEqual([0, 1]);
+  outbox.hold('next');
+  outbox.push(packet(8, { session: 'next' }));
+  outbox.hold();
+  await settle();
+  expect(told).toEqual(['kept 8']);
+  expect([outbox.pending, stored.size, outbox.drop()]).toEqual([0, 0, []]);
+});
+
+it('takes what an earlier page held for this visit as its own packets', async () => {
+  const { outbox, told, stored, settle } = world([AWAY]);
+  outbox.hold('s');
+  outbox.adopt([packet(0, { held: true, tab: 'before' })]);
+  await settle();
+  expect(told).toEqual([]);
+  outbox.hold();
+  outbox.adopt([packet(1, { held: true, tab: 'before' })]);
+  await settle();
+  expect(told).toEqual(['failing 1']);
+  expect([...stored.values()].map(({ seq, held }) => [seq, Boolean(held)])).toEqual([
+    [0, false],
+    [1, false],
+  ]);
 });
 
 it('keeps only what the next page would miss', () => {

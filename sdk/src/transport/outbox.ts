@@ -58,7 +58,8 @@ export class Outbox<B extends Body = Uint8Array<ArrayBuffer>> {
   private attempts = 0;
   private unwait: (() => void) | undefined;
   private closed = false;
-  private onHold = false;
+  /** The session whose packets wait. */
+  private onHold: string | undefined;
   /** Given to the browser on leaving; asked again only by the ordinary way. */
   private readonly handed = new WeakSet<Packet<B>>();
 
@@ -76,7 +77,7 @@ export class Outbox<B extends Body = Uint8Array<ArrayBuffer>> {
 
   push(packet: Packet<B>): void {
     if (this.closed) return;
-    if (this.onHold) packet.held = true;
+    if (packet.session === this.onHold) packet.held = true;
     this.queue.push(packet);
     if (packet.keep) this.options.store.put(packet);
     this.shed();
@@ -88,20 +89,27 @@ export class Outbox<B extends Body = Uint8Array<ArrayBuffer>> {
     const known = new Set(this.queue.map(nameOf));
     this.queue.push(...packets.filter((packet) => !known.has(nameOf(packet))));
     this.shed();
-    this.pump();
+    this.release();
   }
 
-  /** While on hold nothing is sent, but kept: a visit that may turn out too short. */
-  hold(onHold: boolean): void {
-    this.onHold = onHold;
-    this.pump();
+  /** Packets of this session aren't sent, but kept: its visit may turn out too short. All others are released. */
+  hold(session?: string): void {
+    this.onHold = session;
+    this.release();
+  }
+
+  /** Hands over what is held, and has it no more, nor has the store. */
+  drop(): Packet<B>[] {
+    const held = this.queue.filter((packet) => packet.held);
+    for (const packet of held) this.remove(packet);
+    return held;
   }
 
   /** The page may be ending: hands the browser what it takes, oldest first; the store has the rest. */
   leave(): void {
-    if (this.closed || this.onHold) return;
+    if (this.closed) return;
     let room = this.options.lastBytes;
-    for (const packet of [...this.queue]) {
+    for (const packet of this.queue.filter(isFree)) {
       if (packet.body.length > room) break;
       room -= packet.body.length;
       if (packet === this.sending || this.handed.has(packet)) continue;
@@ -125,9 +133,19 @@ export class Outbox<B extends Body = Uint8Array<ArrayBuffer>> {
     this.pump();
   }
 
+  private release(): void {
+    for (const packet of this.queue) {
+      if (!packet.held || packet.session === this.onHold) continue;
+      packet.held = false;
+      // Also for the next page, should this one end before the server has it.
+      if (packet.keep) this.options.store.put(packet);
+    }
+    this.pump();
+  }
+
   private pump(): void {
-    const next = this.queue[0];
-    if (this.closed || this.onHold || this.sending || this.unwait || !next) return;
+    const next = this.queue.find(isFree);
+    if (this.closed || this.sending || this.unwait || !next) return;
     this.sending = next;
     void this.send(next, false).then(() => {
       this.sending = undefined;
@@ -198,5 +216,7 @@ export class Outbox<B extends Body = Uint8Array<ArrayBuffer>> {
     }
   }
 }
+
+const isFree = ({ held }: Packet<Body>): boolean => !held;
 
 const NO_ANSWER: Answer = { status: 0, retryAfter: null, body: null };

@@ -5,6 +5,7 @@
 import type { Body, Packet } from './outbox';
 
 export interface PacketStore<B extends Body = Uint8Array<ArrayBuffer>> {
+  /** One that is there already is replaced. */
   put(packet: Packet<B>): void;
   remove(packet: Packet<B>): void;
   /** What earlier pages left, oldest first. */

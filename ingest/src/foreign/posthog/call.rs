@@ -18,6 +18,7 @@ use crate::foreign::number::{Moment, place};
 use crate::foreign::workspace::Workspace;
 use crate::recordings::{self, refuse_scan};
 use crate::scan::{MAX_DEPTH, elements};
+use crate::sender::NamedKey;
 
 const SNAPSHOT: &str = "$snapshot";
 /// The window of a recorder that names none.
@@ -28,8 +29,6 @@ const MOST_FLUSHES: usize = 1_000;
 /// What a call came to.
 #[derive(Debug, Default)]
 pub(super) struct Call {
-    /// The key.
-    pub(super) token: Option<String>,
     pub(super) placed: Vec<Placed>,
 }
 
@@ -71,22 +70,28 @@ struct Properties<'a> {
 }
 
 impl Call {
-    /// Reads a call: an array of captures, an envelope of them, or one.
-    pub(super) fn read(json: &[u8], workspace: &mut Workspace<'_>) -> Result<Self, Refusal> {
+    /// Reads a call: an array of captures, an envelope of them, or one. Its key is named as soon as it was read, so that a
+    /// call which is refused later in its text is told of its key.
+    pub(super) fn read(
+        json: &[u8],
+        named: &NamedKey,
+        workspace: &mut Workspace<'_>,
+    ) -> Result<Self, Refusal> {
         let mut call = Self::default();
         let envelope = match json.trim_ascii_start().first() {
             Some(b'{') => Some(part::<Envelope<'_>>(json, 0)?),
             _ => None,
         };
+        if let Some(key) = envelope.as_ref().and_then(|envelope| envelope.api_key.as_deref()) {
+            named.say(key);
+        }
         match envelope.as_ref().and_then(|envelope| envelope.batch) {
-            None => call.take_all(json, None, workspace)?,
+            None => call.take_all(json, None, named, workspace)?,
             Some(batch) => {
                 let sent_at = envelope.as_ref().and_then(|envelope| envelope.sent_at.as_deref());
-                call.take_all(batch.get().as_bytes(), milliseconds(sent_at), workspace)?;
+                call.take_all(batch.get().as_bytes(), milliseconds(sent_at), named, workspace)?;
             }
         }
-        let outer = envelope.and_then(|envelope| envelope.api_key);
-        call.token = outer.map(Cow::into_owned).or(call.token);
         Ok(call)
     }
 
@@ -94,12 +99,13 @@ impl Call {
         &mut self,
         captures: &[u8],
         sent_at_ms: Option<i64>,
+        named: &NamedKey,
         workspace: &mut Workspace<'_>,
     ) -> Result<(), Refusal> {
         let mut items = elements(captures, MAX_DEPTH).map_err(refuse_scan)?;
         while let Some(text) = items.next_text().map_err(refuse_scan)? {
             let capture = part::<Capture<'_>>(text, items.count() - 1)?;
-            self.take(capture, sent_at_ms, workspace)?;
+            self.take(capture, sent_at_ms, named, workspace)?;
         }
         Ok(())
     }
@@ -108,13 +114,15 @@ impl Call {
         &mut self,
         capture: Capture<'_>,
         sent_at_ms: Option<i64>,
+        named: &NamedKey,
         workspace: &mut Workspace<'_>,
     ) -> Result<(), Refusal> {
         let Some(properties) = capture.properties else {
             return Ok(());
         };
-        let token = properties.token.or(capture.api_key);
-        self.token = self.token.take().or(token.map(Cow::into_owned));
+        if let Some(token) = properties.token.or(capture.api_key) {
+            named.say(token);
+        }
         let data = properties
             .data
             .filter(|_| capture.event.as_deref() == Some(SNAPSHOT));

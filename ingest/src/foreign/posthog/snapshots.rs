@@ -27,6 +27,7 @@ use crate::foreign::workspace::Workspace;
 use crate::inflate::{off_thread, with_plain};
 use crate::rate::Charge;
 use crate::recordings::DOOR;
+use crate::sender::{NamedKey, NamedRefusal};
 use crate::stamp::Received;
 
 /// Query of a call; what else posthog-js says there is of no use.
@@ -75,11 +76,12 @@ pub(crate) async fn post(
     State(edge): State<Arc<Edge>>,
     params: Result<Query<Params>, QueryRejection>,
     request: Request,
-) -> Result<Json<Taken>, Refusal> {
-    take(&edge, params, request)
+) -> Result<Json<Taken>, NamedRefusal> {
+    let named = NamedKey::default();
+    take(&edge, params, request, &named)
         .await
         .map(|()| Json(TAKEN))
-        .map_err(repeatable)
+        .map_err(|refusal| named.refused(repeatable(refusal)))
 }
 
 /// 503 is the status after which posthog-js sends the same again.
@@ -95,6 +97,7 @@ async fn take(
     edge: &Arc<Edge>,
     params: Result<Query<Params>, QueryRejection>,
     request: Request,
+    named: &NamedKey,
 ) -> Result<(), Refusal> {
     let received = Received::now();
     let (parts, body) = request.into_parts();
@@ -106,10 +109,10 @@ async fn take(
         }
     };
     let packed = body::read(edge, &parts.headers, body).await?;
-    let (work, packed_bytes) = (edge.clone(), packed.bytes.len());
-    let unpacking = move || unpack(&work, packed, packing);
+    let (work, key, packed_bytes) = (edge.clone(), named.clone(), packed.bytes.len());
+    let unpacking = move || unpack(&work, packed, packing, &key);
     let (call, _held) = off_thread(packed_bytes, unpacking).await?;
-    keep_call(edge, &parts, received, call).await
+    keep_call(edge, &parts, received, named, call).await
 }
 
 fn admit(edge: &Edge, params: Result<Query<Params>, QueryRejection>) -> Result<Packing, Refusal> {
@@ -118,7 +121,12 @@ fn admit(edge: &Edge, params: Result<Query<Params>, QueryRejection>) -> Result<P
     Packing::named(params.compression.as_deref())
 }
 
-fn unpack(edge: &Edge, mut body: body::Received, packing: Packing) -> Result<(Call, Reservation), Refusal> {
+fn unpack(
+    edge: &Edge,
+    mut body: body::Received,
+    packing: Packing,
+    named: &NamedKey,
+) -> Result<(Call, Reservation), Refusal> {
     let most = edge.options.limits.inflated_bytes;
     let cost = Charge::to(&edge.keyless);
     let codec = form::codec(&body.bytes);
@@ -133,7 +141,7 @@ fn unpack(edge: &Edge, mut body: body::Received, packing: Packing) -> Result<(Ca
             let mut workspace = Workspace::new(reservation, most);
             let json = form::json(plain, packing, &mut workspace)?;
             cost.bytes(json.len());
-            let call = Call::read(&json, &mut workspace)?;
+            let call = Call::read(&json, named, &mut workspace)?;
             cost.events(call.events());
             cost.bytes(call.raw_bytes());
             Ok(call)
@@ -142,8 +150,14 @@ fn unpack(edge: &Edge, mut body: body::Received, packing: Packing) -> Result<(Ca
     Ok((call?, body.reservation))
 }
 
-async fn keep_call(edge: &Edge, parts: &Parts, received: Received, call: Call) -> Result<(), Refusal> {
-    let caller = authorize(edge, &parts.headers, call.token.as_deref(), &DOOR)?;
+async fn keep_call(
+    edge: &Edge,
+    parts: &Parts,
+    received: Received,
+    named: &NamedKey,
+    call: Call,
+) -> Result<(), Refusal> {
+    let caller = authorize(edge, &parts.headers, named.get(), &DOOR)?;
     let buckets = &caller.served.buckets;
     buckets.admit(Instant::now())?;
     let cost = Charge::to(buckets);

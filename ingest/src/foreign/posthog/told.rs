@@ -19,6 +19,7 @@ use super::snapshots::{TAKEN, Taken};
 use crate::authorize::{Door, authorize};
 use crate::body;
 use crate::edge::Edge;
+use crate::sender::{NamedKey, NamedRefusal};
 
 const DOOR: Door = Door {
     kinds: &[KeyKind::Browser, KeyKind::App],
@@ -33,9 +34,8 @@ pub(super) async fn config(
     State(edge): State<Arc<Edge>>,
     token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let Path(token) = token.map_err(|error| Refusal::path(error.body_text()))?;
-    let config = remote_config(&edge, &headers, &token)?;
+) -> Result<Response, NamedRefusal> {
+    let (_, config) = remote_config(&edge, &headers, token)?;
     Ok(([(header::CACHE_CONTROL, MAX_AGE)], Json(config)).into_response())
 }
 
@@ -44,9 +44,8 @@ pub(super) async fn script(
     State(edge): State<Arc<Edge>>,
     token: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let Path(token) = token.map_err(|error| Refusal::path(error.body_text()))?;
-    let config = remote_config(&edge, &headers, &token)?;
+) -> Result<Response, NamedRefusal> {
+    let (token, config) = remote_config(&edge, &headers, token)?;
     let entry = json!({"config": config, "siteApps": []});
     // Both are JSON made here, and in a file of its own no `</script>` can end it.
     let script = format!(
@@ -78,10 +77,22 @@ pub(super) async fn not_kept(request: Request) -> Json<Taken> {
     Json(TAKEN)
 }
 
-fn remote_config(edge: &Edge, headers: &HeaderMap, token: &str) -> Result<Value, Refusal> {
-    let caller = authorize(edge, headers, Some(token), &DOOR)?;
-    let recording = &caller.served.project.recording;
-    Ok(json!({
+/// The key that the path names, and what is to be recorded with it.
+fn remote_config(
+    edge: &Edge,
+    headers: &HeaderMap,
+    token: Result<Path<String>, PathRejection>,
+) -> Result<(String, Value), NamedRefusal> {
+    let named = NamedKey::default();
+    let Path(token) = token.map_err(|error| named.clone().refused(Refusal::path(error.body_text())))?;
+    named.say(token.as_str());
+    let caller = authorize(edge, headers, Some(&token), &DOOR).map_err(|refusal| named.refused(refusal))?;
+    let told = in_its_words(&token, &caller.served.project.recording);
+    Ok((token, told))
+}
+
+fn in_its_words(token: &str, recording: &Recording) -> Value {
+    json!({
         "token": token,
         "supportedCompression": ["gzip-js"],
         "hasFeatureFlags": false,
@@ -96,7 +107,7 @@ fn remote_config(edge: &Edge, headers: &HeaderMap, token: &str) -> Result<Value,
         "isAuthenticated": false,
         "toolbarParams": {},
         "sessionRecording": session_recording(recording),
-    }))
+    })
 }
 
 /// The project's settings as posthog-js knows them. What it has no word for (pages, levels, throttles) it doesn't do.
