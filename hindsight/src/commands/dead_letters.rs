@@ -108,7 +108,7 @@ impl Show {
 impl Resend {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let settings = self.settings.load(Overrides::default())?.settings;
-        let place = self.place.open(&settings, Purpose::Resend).await?;
+        let place = self.place.open(&settings, Purpose::WithSegments).await?;
         let mut code = ExitCode::SUCCESS;
         for id in self.ids {
             match place.resend(id).await? {
