@@ -111,13 +111,13 @@ mod tests {
 
     #[test]
     fn only_our_own_names_are_dropped_and_only_the_old_ones() {
-        let prefix = replaced("hindsight_g1");
+        let prefix = replaced("views_g1");
         for (name, older) in [
-            ("hindsight_g1_replaced_99", true),
-            ("hindsight_g1_replaced_100", false),
-            ("hindsight_g1_replaced_", false),
-            ("hindsight_g1_replaced_by_hand", false),
-            ("hindsight_g1_filling_99", false),
+            ("views_g1_replaced_99", true),
+            ("views_g1_replaced_100", false),
+            ("views_g1_replaced_", false),
+            ("views_g1_replaced_by_hand", false),
+            ("views_g1_filling_99", false),
         ] {
             assert_eq!(is_older(name, &prefix, 100), older, "{name}");
         }
