@@ -169,6 +169,14 @@ impl ClickHouse {
     }
 }
 
+impl Drop for ClickHouse {
+    /// Waits for its end, so that nothing is written to its folder afterwards.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A settings file in the making: a section's keys as they stand in it.
 #[derive(Clone, Default)]
 pub struct Settings(Vec<(String, String, String)>);

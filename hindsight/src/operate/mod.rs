@@ -23,7 +23,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub(crate) use door::door;
-pub(crate) use place::{PlaceArgs, Purpose};
+pub(crate) use place::{Place, PlaceArgs, Purpose};
 
 use lag::LaneLag;
 use letters::{LetterId, List, Outcome};
