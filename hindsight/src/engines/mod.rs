@@ -105,26 +105,16 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    /// Opens what is wanted: the segments first where they are asked for something, all else at once.
+    /// Opens what is wanted, all at once; search after the segments, which say which index is read.
     pub(crate) async fn open(settings: &Settings, wanted: Wanted, waiting: &Waiting) -> anyhow::Result<Self> {
         let limit = Duration::from_secs(settings.server.start_wait_seconds);
         let patience = &Patience::new(limit, waiting.clone());
-        let segments = when(wanted.segments, |usage| {
-            OpenedSegments::open(settings, usage, patience)
-        })
-        .await?;
-        let generation = match &segments {
-            Some(segments) if wanted.search => Some(search_generation(&*segments.shared()).await?),
-            _ => None,
-        };
-        let (analytics, log, search) = tokio::try_join!(
+        let (analytics, log, (segments, search)) = tokio::try_join!(
             when(wanted.analytics, |tables| OpenedAnalytics::open(
                 settings, tables, patience
             )),
             when(wanted.log, |groups| OpenedLog::open(settings, groups, patience)),
-            when(generation, |generation| OpenedSearch::open(
-                settings, generation, patience
-            )),
+            segments_and_search(settings, wanted.segments, wanted.search, patience),
         )?;
         Ok(Self {
             log,
@@ -183,6 +173,24 @@ impl Engines {
             analytics.close().await;
         }
     }
+}
+
+async fn segments_and_search(
+    settings: &Settings,
+    segments: Option<Use>,
+    search: bool,
+    patience: &Patience,
+) -> anyhow::Result<(Option<OpenedSegments>, Option<OpenedSearch>)> {
+    let segments = when(segments, |usage| OpenedSegments::open(settings, usage, patience)).await?;
+    let generation = match &segments {
+        Some(segments) if search => Some(search_generation(&*segments.shared()).await?),
+        _ => None,
+    };
+    let search = when(generation, |generation| {
+        OpenedSearch::open(settings, generation, patience)
+    })
+    .await?;
+    Ok((segments, search))
 }
 
 /// Opens something that is wanted.
