@@ -177,6 +177,14 @@ impl ClickHouse {
     }
 }
 
+impl Drop for ClickHouse {
+    /// Waits for its end, so that nothing is written to its folder afterwards.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// The bucket of an installation with this name.
 pub fn bucket(name: &str, engines: &Exports) -> S3Options {
     S3Options {

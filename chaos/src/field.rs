@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use hindsight_engines::log::kafka::{self, KafkaLog};
@@ -157,10 +157,9 @@ impl Field {
 
     /// Waits until a role is ready. One that ended meanwhile is started again, as whoever runs services does.
     pub(crate) async fn keep_up(&self, role: &mut Role) -> anyhow::Result<()> {
-        let mut starts = 0;
+        let since = Instant::now();
         while let Err(error) = role.until_ready().await {
-            starts += 1;
-            if role.ended()?.is_none() || starts > STARTS {
+            if role.ended()?.is_none() || since.elapsed() > UP_WITHIN {
                 return Err(error);
             }
             eprintln!("  {error:#}, starting it again");
@@ -170,8 +169,8 @@ impl Field {
     }
 }
 
-/// So often a role may end before it is ready: its engines have faults as well.
-const STARTS: usize = 10;
+/// So long a role may end before it is ready, and be started again: its engines have faults as well.
+const UP_WITHIN: Duration = Duration::from_secs(180);
 
 async fn start_engines(folder: &Path, proxies: &BTreeMap<Link, Proxy>) -> anyhow::Result<(Held, ClickHouse)> {
     let listed = |number| proxies[&Link::Kafka(number)].address.to_string();

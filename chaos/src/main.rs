@@ -8,7 +8,7 @@ use hindsight_chaos::campaign::{Guard, run};
 
 const AFTER_HELP: &str = "\
 What runs: three Kafka brokers, Elasticsearch, S3 and ClickHouse as infra/dev starts them; two `hindsight ingest`, three
-`hindsight process`, one `hindsight serve`, which reach the engines through proxies. What happens: rounds of five faults
+`hindsight process`, one `hindsight serve`, which reach the engines through proxies. What happens: rounds of eight faults
 under load; then all lanes are drained, and what each engine holds is compared with the log and with what was answered
 202, by identity and by position. docs/chaos.md says what each fault is.
 
@@ -54,7 +54,12 @@ fn main() -> ExitCode {
         .expect("threads can be started");
     let place = folder.clone();
     // On a task of its own, so that a panic is an error like others and everything it started ends.
-    let running = runtime.spawn(async move { run(&place, cli.seed, cli.faults, cli.without).await });
+    let running = runtime.spawn(async move {
+        tokio::select! {
+            ended = run(&place, cli.seed, cli.faults, cli.without) => ended,
+            () = stopped() => Err(anyhow::anyhow!("it was stopped")),
+        }
+    });
     let ended = runtime.block_on(running);
     let code = match ended {
         Ok(Ok(figures)) => {
@@ -77,6 +82,17 @@ fn main() -> ExitCode {
         eprintln!("logs and data: {}", folder.display());
     }
     ExitCode::from(code)
+}
+
+/// SIGINT or SIGTERM: what runs ends with the run.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let asked = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let [mut interrupted, mut terminated] = asked.map(|asked| asked.expect("signals can be listened to"));
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
+    }
 }
 
 fn temporary() -> PathBuf {

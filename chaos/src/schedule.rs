@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 /// Faults of one round; then everything is drained and counted.
-pub const FAULTS_OF_A_ROUND: usize = 5;
+pub const FAULTS_OF_A_ROUND: usize = 8;
 /// Between the starts of two faults.
 const BETWEEN_MS: std::ops::Range<u64> = 200..4_000;
 /// How long the network may be bad.

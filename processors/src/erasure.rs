@@ -89,6 +89,12 @@ impl ErasedSessions {
         self.contains_uuid(project, session.uuid())
     }
 
+    /// All that are known.
+    pub fn all(&self) -> Vec<(ProjectId, Uuid)> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().cloned().collect()
+    }
+
     /// The same for an id that a row holds.
     pub fn contains_uuid(&self, project: &ProjectId, session: Uuid) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);

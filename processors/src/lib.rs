@@ -9,6 +9,8 @@ mod decode;
 pub mod delivery;
 pub mod erasure;
 pub mod facts;
+pub mod jobs;
 pub mod lifecycle;
+pub mod rebuild;
 pub mod replay;
 pub mod search;

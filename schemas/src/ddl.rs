@@ -72,8 +72,8 @@ pub struct Migration {
 
 impl Migration {
     /// Its statements.
-    pub fn statements(&self, dialect: Dialect, view_generation: u32) -> Vec<String> {
-        expand(self.text, dialect, view_generation)
+    pub fn statements(&self, dialect: Dialect, database: &str) -> Vec<String> {
+        expand(self.text, dialect, database)
     }
 
     /// SHA-256 of the text, in hex: what is recorded when it has been applied.
@@ -106,7 +106,7 @@ pub const MIGRATIONS: &[Migration] = &[
 ];
 
 /// Statements that make the databases and the table in which migrations are recorded.
-pub fn bootstrap(dialect: Dialect, view_generation: u32) -> Vec<String> {
+pub fn bootstrap(dialect: Dialect, database: &str) -> Vec<String> {
     expand(
         "CREATE DATABASE IF NOT EXISTS hindsight ENGINE = Atomic;
 CREATE DATABASE IF NOT EXISTS {db} ENGINE = Atomic;
@@ -114,13 +114,28 @@ CREATE TABLE IF NOT EXISTS {db}.schema_migrations
 (number UInt32, name String, digest String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
 ENGINE = {engine:Replacing(applied_at)} ORDER BY number SETTINGS {settings};",
         dialect,
-        view_generation,
+        database,
     )
 }
 
-/// Statements that point the views for people at a view generation.
-pub fn people_views(dialect: Dialect, view_generation: u32) -> Vec<String> {
-    expand(include_str!("../clickhouse/views.sql"), dialect, view_generation)
+/// Statements that point the views for people at the tables of a database.
+pub fn people_views(dialect: Dialect, database: &str) -> Vec<String> {
+    expand(include_str!("../clickhouse/views.sql"), dialect, database)
+}
+
+/// Two tables change their names, at once for whoever reads them.
+pub fn exchange(table: &str, other: &str) -> String {
+    format!("EXCHANGE TABLES {table} AND {other}")
+}
+
+/// A database with all its tables gets another name.
+pub fn rename_database(from: &str, to: &str) -> String {
+    format!("RENAME DATABASE {from} TO {to}")
+}
+
+/// A database goes, with all its tables.
+pub fn drop_database(database: &str) -> String {
+    format!("DROP DATABASE IF EXISTS {database}")
 }
 
 /// The statements for all nodes of a cluster: each database, table and view is made, or changed, on every one. An empty name leaves
@@ -132,11 +147,15 @@ pub fn on_cluster(statements: Vec<String>, cluster: &str) -> Vec<String> {
         "ALTER TABLE ",
         "CREATE OR REPLACE VIEW ",
     ];
+    const MOVED: [&str; 3] = ["EXCHANGE TABLES ", "RENAME DATABASE ", "DROP DATABASE "];
     if cluster.is_empty() {
         return statements;
     }
     let quoted = cluster.replace('\\', "\\\\").replace('`', "\\`");
     let everywhere = |mut statement: String| {
+        if MOVED.iter().any(|moved| statement.starts_with(moved)) {
+            return format!("{statement} ON CLUSTER `{quoted}`");
+        }
         let made = MADE.iter().find(|made| statement.starts_with(**made));
         let begin = made.expect("our statements make things, or change them").len();
         let name = statement[begin..].find(|character: char| character.is_whitespace());
@@ -150,10 +169,10 @@ pub fn on_cluster(statements: Vec<String>, cluster: &str) -> Vec<String> {
 }
 
 /// Expands the macros and splits at `;` before a line's end, which our texts have nowhere else.
-fn expand(text: &str, dialect: Dialect, view_generation: u32) -> Vec<String> {
+fn expand(text: &str, dialect: Dialect, database: &str) -> Vec<String> {
     const ENGINE: &str = "{engine:Replacing(";
     let mut text = text
-        .replace("{db}", &database(view_generation))
+        .replace("{db}", database)
         .replace("{settings}", &dialect.settings());
     while let Some(start) = text.find(ENGINE) {
         let argument_at = start + ENGINE.len();
@@ -185,7 +204,7 @@ mod tests {
         for (index, migration) in MIGRATIONS.iter().enumerate() {
             assert_eq!(migration.number as usize, index + 1, "{}", migration.name);
             for dialect in [Dialect::Embedded, Dialect::Replicated] {
-                for statement in migration.statements(dialect, 7) {
+                for statement in migration.statements(dialect, &database(7)) {
                     assert!(
                         !statement.contains('{') && statement.contains("hindsight_g7."),
                         "{statement}"
@@ -199,10 +218,15 @@ mod tests {
     #[test]
     fn the_replicated_variant_is_as_it_was_reviewed() {
         let (dialect, cluster) = (Dialect::Replicated, "main");
-        let statements = bootstrap(dialect, 1)
+        let database = database(1);
+        let statements = bootstrap(dialect, &database)
             .into_iter()
-            .chain(MIGRATIONS.iter().flat_map(|step| step.statements(dialect, 1)))
-            .chain(people_views(dialect, 1));
+            .chain(
+                MIGRATIONS
+                    .iter()
+                    .flat_map(|step| step.statements(dialect, &database)),
+            )
+            .chain(people_views(dialect, &database));
         let text: String = on_cluster(statements.collect(), cluster)
             .iter()
             .map(|statement| format!("\n{statement};\n"))
@@ -221,8 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn what_moves_moves_on_every_node() {
+        let moves = vec![
+            exchange("a.t", "b.t"),
+            rename_database("a", "b"),
+            drop_database("b"),
+        ];
+        assert_eq!(on_cluster(moves.clone(), ""), moves);
+        for (there, here) in on_cluster(moves.clone(), "main").iter().zip(&moves) {
+            assert_eq!(*there, format!("{here} ON CLUSTER `main`"));
+        }
+    }
+
+    #[test]
     fn both_sizes_have_their_engine_and_window() {
-        let text = |dialect| MIGRATIONS[0].statements(dialect, 1).concat();
+        let text = |dialect| MIGRATIONS[0].statements(dialect, &database(1)).concat();
         assert!(text(Dialect::Embedded).contains("ENGINE = ReplacingMergeTree(version)"));
         assert!(text(Dialect::Embedded).contains("fsync_after_insert = 1"));
         assert!(text(Dialect::Replicated).contains("ENGINE = ReplicatedReplacingMergeTree(version)"));

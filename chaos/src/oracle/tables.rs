@@ -56,6 +56,14 @@ impl Tables {
         of_batches("table recorder_events", &events, truth, findings);
         let audit = self.rows("audit_events", AUDIT, "", "hindsight.audit").await?;
         held("table audit_events", &audit, truth.audit(), |_| false, findings);
+        let batches = self
+            .rows("batches FINAL", BATCH, "", "hindsight.recordings")
+            .await?;
+        won("batches FINAL", &batches, truth.batches(), findings);
+        let audit = self
+            .rows("audit_events FINAL", AUDIT, "", "hindsight.audit")
+            .await?;
+        won("audit_events FINAL", &audit, truth.audit(), findings);
         Ok(())
     }
 
@@ -130,6 +138,21 @@ pub(super) fn held<'a>(
     }
 }
 
+/// What readers get of an identity is of its lowest offset.
+fn won<'a>(
+    name: &str,
+    rows: &BTreeMap<(String, String), u64>,
+    known: impl Iterator<Item = (&'a String, &'a super::truth::Known)>,
+    findings: &mut Findings,
+) {
+    let known: BTreeMap<_, _> = known.collect();
+    for (identity, place) in rows.keys() {
+        if known.get(identity).is_some_and(|known| !known.wins(place)) {
+            findings.odd(format_args!("{identity} in {name} of {place}, which lost"));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use hindsight_schemas::ids::{LogId, Offset, Partition, Position, Topic};
@@ -189,6 +212,19 @@ mod tests {
         held("a table", &rows, std::iter::empty(), |_| true, &mut findings);
         assert_eq!(findings.odd, 1);
         assert!(findings.to_string().contains("erased"), "{findings}");
+    }
+
+    #[test]
+    fn what_readers_get_is_of_the_lowest_offset() {
+        let known = Known::at(vec![at(0, 3), at(0, 7), at(1, 3)]);
+        let identity = "demo/session/tab/0".to_owned();
+        let lost = |position| {
+            let rows = BTreeMap::from([((identity.clone(), place(&position)), 1)]);
+            let mut findings = Findings::default();
+            won("a table", &rows, [(&identity, &known)].into_iter(), &mut findings);
+            findings.odd
+        };
+        assert_eq!((lost(at(0, 3)), lost(at(1, 3)), lost(at(0, 7))), (0, 0, 1));
     }
 
     #[test]

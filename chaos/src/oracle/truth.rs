@@ -58,6 +58,13 @@ impl Known {
         place(lowest.expect("it was read somewhere"))
     }
 
+    /// Whether the record there has the lowest offset.
+    pub(super) fn wins(&self, place_text: &str) -> bool {
+        let lowest = self.positions.iter().map(|position| position.offset).min();
+        let of = |position: &&Position| place(position) == place_text;
+        self.positions.iter().find(of).map(|found| found.offset) == lowest
+    }
+
     /// Whether some record of it lies there.
     pub(super) fn is_at(&self, place_text: &str) -> bool {
         self.positions

@@ -83,7 +83,12 @@ fn compare(
             remedy,
         })
     };
-    let rebuild = || "rebuild the analytics view".to_owned();
+    let view = if name.ends_with(Segment::TABLE) {
+        "replay-index"
+    } else {
+        "analytics"
+    };
+    let rebuild = || format!("hindsight rebuild {view}");
     let Some(table) = table else {
         return differs("it".into(), "gone", "a table that was migrated", rebuild());
     };

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::stream::{self, Stream};
-use hindsight_schemas::ddl::Dialect;
+use hindsight_schemas::ddl::{self, Dialect};
 use reqwest::header::CONTENT_ENCODING;
 use reqwest::multipart::Form;
 use reqwest::{Client, RequestBuilder, Response};
@@ -192,6 +192,18 @@ impl Analytics for HttpAnalytics {
         let HttpOptions { dialect, cluster, .. } = &self.options;
         migrate::migrate(self, *dialect, cluster, view_generation).await?;
         self.check(view_generation).await
+    }
+
+    async fn make_tables(&self, database: &str) -> Result<(), MigrateError> {
+        let HttpOptions { dialect, cluster, .. } = &self.options;
+        migrate::make_tables(self, *dialect, cluster, database).await
+    }
+
+    async fn alter(&self, statement: String) -> Result<(), QueryError> {
+        for statement in ddl::on_cluster(vec![statement], &self.options.cluster) {
+            self.execute(Query::new(statement)).await?;
+        }
+        Ok(())
     }
 
     async fn insert(&self, block: &InsertBlock) -> Result<(), InsertError> {

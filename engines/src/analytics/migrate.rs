@@ -21,20 +21,48 @@ pub(super) async fn migrate(
     cluster: &str,
     generation: u32,
 ) -> Result<(), MigrateError> {
-    let everywhere = |statements| ddl::on_cluster(statements, cluster);
-    run_all(engine, everywhere(ddl::bootstrap(dialect, generation))).await?;
     let database = ddl::database(generation);
+    apply(engine, dialect, cluster, &database, Again::No).await?;
+    let views = ddl::on_cluster(ddl::people_views(dialect, &database), cluster);
+    Ok(run_all(engine, views).await?)
+}
+
+/// The tables alone: no view for people is pointed at them, and those that are gone are made again.
+pub(super) async fn make_tables(
+    engine: &dyn Analytics,
+    dialect: Dialect,
+    cluster: &str,
+    database: &str,
+) -> Result<(), MigrateError> {
+    apply(engine, dialect, cluster, database, Again::Yes).await
+}
+
+/// Whether migrations that are recorded as applied are applied again, which only makes what is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Yes,
+    No,
+}
+
+async fn apply(
+    engine: &dyn Analytics,
+    dialect: Dialect,
+    cluster: &str,
+    database: &str,
+    again: Again,
+) -> Result<(), MigrateError> {
+    let everywhere = |statements| ddl::on_cluster(statements, cluster);
+    run_all(engine, everywhere(ddl::bootstrap(dialect, database))).await?;
     let sql = format!("SELECT number, name, digest FROM {database}.schema_migrations FINAL ORDER BY number");
     let applied: Vec<Applied> = query_rows(engine, Query::new(sql)).await?;
     check(&applied)?;
     for migration in MIGRATIONS
         .iter()
-        .filter(|step| applied.iter().all(|done| done.number != step.number))
+        .filter(|step| again == Again::Yes || applied.iter().all(|done| done.number != step.number))
     {
-        run_all(engine, everywhere(migration.statements(dialect, generation))).await?;
-        record(engine, &database, migration).await?;
+        run_all(engine, everywhere(migration.statements(dialect, database))).await?;
+        record(engine, database, migration).await?;
     }
-    run_all(engine, everywhere(ddl::people_views(dialect, generation))).await?;
     Ok(())
 }
 

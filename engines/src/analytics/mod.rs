@@ -12,6 +12,7 @@ mod block;
 pub mod chdb;
 mod check;
 pub mod conformance;
+mod fresh;
 mod http;
 mod migrate;
 mod query;
@@ -25,9 +26,10 @@ use hindsight_schemas::row_binary::Row;
 use serde::de::DeserializeOwned;
 
 pub use block::{BlockBuilder, InsertBlock, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, blocks_of};
+pub use fresh::{Fresh, drop_replaced};
 pub use http::{Endpoint, HttpAnalytics, HttpOptions};
 pub use query::{Param, Query};
-pub use server::{OpenError, ServerOptions, look_at_server, open_server};
+pub use server::{OpenError, ServerOptions, look_at_server, open_server, open_server_as_it_is};
 pub use settle::{
     EPOCHS, Erased, ExpectedBlock, ExpectedRow, READ_BACK_ROWS, Rank, SettleError, Settled, Settles,
     TableShape, expected_blocks, settle,
@@ -130,6 +132,12 @@ pub trait Analytics: Send + Sync {
 
     /// Brings the tables of a view generation up to date and points the views for people at it. Can be repeated.
     async fn migrate(&self, view_generation: u32) -> Result<(), MigrateError>;
+
+    /// Makes the tables that a database of this name lacks, and leaves those that are there. Can be repeated.
+    async fn make_tables(&self, database: &str) -> Result<(), MigrateError>;
+
+    /// A statement about whole tables or databases, on every node where there are several.
+    async fn alter(&self, statement: String) -> Result<(), QueryError>;
 
     /// One insert of one block. OK means written and durable, or already known under its token.
     async fn insert(&self, block: &InsertBlock) -> Result<(), InsertError>;

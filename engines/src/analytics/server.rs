@@ -86,13 +86,17 @@ pub enum OpenError {
     },
 }
 
+/// Opens a server, and leaves its tables as they are: for who makes them anew.
+pub async fn open_server_as_it_is(options: &ServerOptions) -> Result<HttpAnalytics, OpenError> {
+    let engine = options.client()?;
+    let answered = engine.ping().await;
+    answered.map_err(|error| options.sorted(error.into()))?;
+    Ok(engine)
+}
+
 /// Opens a server: its tables are brought up to date, and looked at.
 pub async fn open_server(options: &ServerOptions, view_generation: u32) -> Result<HttpAnalytics, OpenError> {
-    let engine = options.client()?;
-    engine
-        .ping()
-        .await
-        .map_err(|error| options.sorted(error.into()))?;
+    let engine = open_server_as_it_is(options).await?;
     engine
         .migrate(view_generation)
         .await

@@ -154,6 +154,9 @@ pub trait EventLog: Send + Sync {
     /// What a group committed, without joining it (lag, doctor, search's `complete_to`).
     async fn committed(&self, group: &str, partition: Partition) -> Result<Option<Committed>, ConsumerError>;
 
+    /// How many members a group has, without joining it: whether somebody makes a view.
+    async fn members(&self, group: &str) -> Result<usize, ConsumerError>;
+
     /// The records from an offset on, without joining a group (lag, dead letters). Where `from` lies before the first
     /// that is kept, it begins there. It may bring fewer than there are; none only where there is none.
     async fn read(

@@ -256,7 +256,7 @@ pub enum SearchError {
     #[error("search index {0} is in use by another process: stop it or choose another --data-dir")]
     Locked(String),
     /// The folder holds an index of another layout.
-    #[error("search index {0} was made by another version: rebuild the search view")]
+    #[error("search index {0} was made by another version: run `hindsight rebuild search`")]
     OtherLayout(String),
     /// A setting that can't be used.
     #[error("{0}")]

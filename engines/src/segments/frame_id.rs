@@ -53,7 +53,10 @@ impl FrameId {
                 generation,
                 frame: number,
             }),
-            SegmentPath::Claim { .. } | SegmentPath::Erased { .. } => None,
+            SegmentPath::Claim { .. }
+            | SegmentPath::Erased { .. }
+            | SegmentPath::SearchView { .. }
+            | SegmentPath::Job { .. } => None,
         }
     }
 }

@@ -5,12 +5,15 @@
 //! data/<class>/<expiry month>/<project>/<session>/<generation>           generations of 10 digits
 //! sessions/<project>/<session>/<generation>                              claims
 //! erased/<project>/<session>
+//! views/search/<generation>                                               which search view is read; 10 digits
+//! jobs/<id>/<step>                                                        what became of long work; steps of 10 digits
 //! ```
 
 use std::fmt;
 use std::str::FromStr;
 
 use hindsight_schemas::ids::{Offset, ProjectId, SessionId};
+use uuid::Uuid;
 
 /// Where an object lies.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,6 +58,18 @@ pub enum SegmentPath {
         /// The session.
         session: SessionId,
     },
+    /// Says that the search view of this generation is read, from the next start of a process on.
+    SearchView {
+        /// Its generation, from 2: the first needs no saying.
+        generation: u32,
+    },
+    /// A step of long work that somebody started.
+    Job {
+        /// The work; its time orders the names.
+        id: Uuid,
+        /// The step, from 0.
+        step: u32,
+    },
 }
 
 /// A part of the names, to list by.
@@ -85,6 +100,10 @@ pub enum Prefix {
     Claims,
     /// All erased sessions.
     Erased,
+    /// All search views that were rebuilt, oldest first.
+    SearchViews,
+    /// All steps of long work, oldest work first.
+    Jobs,
 }
 
 /// A retention class: 1 to 64 of `a-z0-9_-`.
@@ -186,6 +205,8 @@ impl fmt::Display for SegmentPath {
                 write!(out, "sessions/{project}/{session}/{generation:010}")
             }
             Self::Erased { project, session } => write!(out, "erased/{project}/{session}"),
+            Self::SearchView { generation } => write!(out, "views/search/{generation:010}"),
+            Self::Job { id, step } => write!(out, "jobs/{id}/{step:010}"),
         }
     }
 }
@@ -199,6 +220,8 @@ impl fmt::Display for Prefix {
             Self::Session { project, session } => write!(out, "sessions/{project}/{session}"),
             Self::Claims => out.write_str("sessions"),
             Self::Erased => out.write_str("erased"),
+            Self::SearchViews => out.write_str("views/search"),
+            Self::Jobs => out.write_str("jobs"),
         }
     }
 }
@@ -241,6 +264,13 @@ fn parse(text: &str) -> Option<SegmentPath> {
             project: project.parse().ok()?,
             session: session.parse().ok()?,
         },
+        ["views", "search", generation] => SegmentPath::SearchView {
+            generation: generation.parse().ok()?,
+        },
+        ["jobs", id, step] => SegmentPath::Job {
+            id: id.parse().ok()?,
+            step: step.parse().ok()?,
+        },
         _ => return None,
     })
 }
@@ -275,6 +305,11 @@ mod tests {
                 generation: u32::MAX,
             },
             SegmentPath::Erased { project, session },
+            SegmentPath::SearchView { generation: 2 },
+            SegmentPath::Job {
+                id: Uuid::from_u128(7),
+                step: 12,
+            },
         ] {
             assert_eq!(path.to_string().parse(), Ok(path));
         }

@@ -127,6 +127,31 @@ async fn another_process_finds_what_was_written_and_repeats_it() {
 
 /// The longest page is read in slices of one moment; the cursor goes on where it ends.
 #[tokio::test]
+async fn a_generation_is_dropped_and_its_neighbours_stay() {
+    for generation in [90, 9000] {
+        open(generation)
+            .await
+            .write(range(), creates(documents()))
+            .await
+            .unwrap();
+    }
+    // The second time there is nothing to drop.
+    for _ in 0..2 {
+        let dropped = ElasticsearchSearch::drop_generation(options(servers::elasticsearch()), 90).await;
+        dropped.unwrap();
+    }
+    let found = |generation| async move {
+        open(generation)
+            .await
+            .search_audit(search(""))
+            .await
+            .unwrap()
+            .total
+    };
+    assert_eq!((found(90).await, found(9000).await), (0, 8));
+}
+
+#[tokio::test]
 async fn long_pages_are_whole_and_in_order() {
     let engine = open(3).await;
     let one = &documents()[0];

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::SettingsArgs;
 use crate::operate::letters::{LetterId, List, Listed, Outcome};
-use crate::operate::{PlaceArgs, Purpose, safe, table};
+use crate::operate::{Place, PlaceArgs, Purpose, safe, table};
 use crate::settings::Overrides;
 
 /// List what the views refused and why, show a record, send it again.
@@ -108,9 +108,15 @@ impl Show {
 impl Resend {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let settings = self.settings.load(Overrides::default())?.settings;
-        let place = self.place.open(&settings, Purpose::Resend).await?;
+        let place = self.place.open(&settings, Purpose::WithSegments).await?;
+        let ended = self.each(&place).await;
+        place.close().await;
+        ended
+    }
+
+    async fn each(&self, place: &Place) -> anyhow::Result<ExitCode> {
         let mut code = ExitCode::SUCCESS;
-        for id in self.ids {
+        for &id in &self.ids {
             match place.resend(id).await? {
                 Outcome::Resent { offset } => println!("{id}  sent again, to offset {offset}"),
                 Outcome::Already { offset } => println!("{id}  was sent again before, to offset {offset}"),
@@ -120,7 +126,6 @@ impl Resend {
                 }
             }
         }
-        place.close().await;
         Ok(code)
     }
 }

@@ -7,8 +7,10 @@ mod dead_letters;
 mod doctor;
 mod import;
 mod ingest;
+mod jobs;
 mod lag;
 mod process;
+mod rebuild;
 mod role;
 mod serve;
 mod up;
@@ -60,6 +62,8 @@ enum Command {
     Doctor(doctor::Doctor),
     Lag(lag::Lag),
     DeadLetters(dead_letters::DeadLetters),
+    Rebuild(rebuild::Rebuild),
+    Jobs(jobs::Jobs),
     Config(config::ShowConfig),
     Version(version::Version),
 }
@@ -78,6 +82,8 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run(),
             Command::Lag(lag) => lag.run(),
             Command::DeadLetters(letters) => letters.run(),
+            Command::Rebuild(rebuild) => rebuild.run(),
+            Command::Jobs(jobs) => jobs.run(),
             Command::Config(config) => config.run(),
             Command::Version(version) => version.run(),
         }

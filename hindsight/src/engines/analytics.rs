@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use hindsight_engines::analytics::chdb::{Health, Supervisor, SupervisorOptions};
 use hindsight_engines::analytics::{
-    Analytics, HttpAnalytics, HttpOptions, OpenError, ServerOptions, open_server,
+    Analytics, HttpAnalytics, HttpOptions, OpenError, ServerOptions, open_server, open_server_as_it_is,
 };
 
+use super::Tables;
 use super::patience::{Patience, Trouble};
 use super::pulse::Pulse;
 use crate::libchdb;
@@ -37,14 +38,14 @@ enum Runs {
 impl OpenedAnalytics {
     pub(super) async fn open(
         settings: &Settings,
-        generation: u32,
+        tables: Tables,
         patience: &Patience,
     ) -> anyhow::Result<Self> {
         match settings.clickhouse.kind {
-            ClickHouseKind::Embedded => Self::start(settings, generation).await,
+            ClickHouseKind::Embedded => Self::start(settings, tables).await,
             ClickHouseKind::Server => {
                 let options = &settings.clickhouse.server.options;
-                let open = || connect(options, generation);
+                let open = || connect(options, tables);
                 let engine = Arc::new(patience.open("clickhouse", open).await?);
                 let watched = engine.clone();
                 let pulse = Pulse::of(move || ask(watched.clone()));
@@ -56,13 +57,15 @@ impl OpenedAnalytics {
         }
     }
 
-    async fn start(settings: &Settings, generation: u32) -> anyhow::Result<Self> {
+    async fn start(settings: &Settings, tables: Tables) -> anyhow::Result<Self> {
         let child = start_child(&settings.server.data_dir, settings).await?;
         let engine = HttpAnalytics::new(child.endpoint(), HttpOptions::default());
-        engine
-            .migrate(generation)
-            .await
-            .context("the tables can't be brought up to date")?;
+        if let Tables::Of(generation) = tables {
+            engine
+                .migrate(generation)
+                .await
+                .context("the tables can't be brought up to date")?;
+        }
         Ok(Self {
             engine: Arc::new(engine),
             runs: Runs::Child(child),
@@ -91,8 +94,12 @@ impl OpenedAnalytics {
     }
 }
 
-async fn connect(options: &ServerOptions, generation: u32) -> Result<HttpAnalytics, Trouble> {
-    open_server(options, generation).await.map_err(|error| {
+async fn connect(options: &ServerOptions, tables: Tables) -> Result<HttpAnalytics, Trouble> {
+    let opened = match tables {
+        Tables::Of(generation) => open_server(options, generation).await,
+        Tables::AsTheyAre => open_server_as_it_is(options).await,
+    };
+    opened.map_err(|error| {
         let words = error.to_string();
         match error {
             OpenError::Away { .. } => Trouble::Away(words),

@@ -28,6 +28,7 @@ use crate::settings::engines::{ClickHouseKind, LogKind, SearchKind, SegmentsKind
 
 pub(crate) use log::kafka_settings;
 pub(crate) use patience::Waiting;
+pub(crate) use search::{drop_search, open_search, replaced_searches, search_generation};
 
 use self::analytics::OpenedAnalytics;
 use self::log::OpenedLog;
@@ -43,11 +44,20 @@ pub(crate) type Parts = BTreeMap<&'static str, Result<(), String>>;
 pub(crate) struct Wanted {
     /// The log; an embedded one keeps what these groups have not passed.
     pub(crate) log: Option<Vec<RegisteredGroup>>,
-    /// Tables of this view generation.
-    pub(crate) analytics: Option<u32>,
-    /// The index of this view generation.
-    pub(crate) search: Option<u32>,
+    /// Tables, and of which view generation.
+    pub(crate) analytics: Option<Tables>,
+    /// The index that is read; which one that is, the segments say.
+    pub(crate) search: bool,
     pub(crate) segments: Option<Use>,
+}
+
+/// Which tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tables {
+    /// Those of a view generation, brought up to date and looked at.
+    Of(u32),
+    /// Whichever there are: somebody makes them anew.
+    AsTheyAre,
 }
 
 /// What the segments are needed for.
@@ -76,7 +86,7 @@ impl Wanted {
         if self.analytics.is_some() && settings.clickhouse.kind == ClickHouseKind::Embedded {
             return refuse("clickhouse", "embedded", "server");
         }
-        if self.search.is_some() && settings.search.kind == SearchKind::Embedded {
+        if self.search && settings.search.kind == SearchKind::Embedded {
             return refuse("search", "embedded", "elasticsearch");
         }
         if self.segments.is_some() && settings.segments.kind == SegmentsKind::Folder {
@@ -95,21 +105,16 @@ pub(crate) struct Engines {
 }
 
 impl Engines {
-    /// Opens what is wanted, all at once.
+    /// Opens what is wanted, all at once; search after the segments, which say which index is read.
     pub(crate) async fn open(settings: &Settings, wanted: Wanted, waiting: &Waiting) -> anyhow::Result<Self> {
         let limit = Duration::from_secs(settings.server.start_wait_seconds);
         let patience = &Patience::new(limit, waiting.clone());
-        let (analytics, log, search, segments) = tokio::try_join!(
-            when(wanted.analytics, |generation| OpenedAnalytics::open(
-                settings, generation, patience
+        let (analytics, log, (segments, search)) = tokio::try_join!(
+            when(wanted.analytics, |tables| OpenedAnalytics::open(
+                settings, tables, patience
             )),
             when(wanted.log, |groups| OpenedLog::open(settings, groups, patience)),
-            when(wanted.search, |generation| OpenedSearch::open(
-                settings, generation, patience
-            )),
-            when(wanted.segments, |usage| OpenedSegments::open(
-                settings, usage, patience
-            )),
+            segments_and_search(settings, wanted.segments, wanted.search, patience),
         )?;
         Ok(Self {
             log,
@@ -168,6 +173,24 @@ impl Engines {
             analytics.close().await;
         }
     }
+}
+
+async fn segments_and_search(
+    settings: &Settings,
+    segments: Option<Use>,
+    search: bool,
+    patience: &Patience,
+) -> anyhow::Result<(Option<OpenedSegments>, Option<OpenedSearch>)> {
+    let segments = when(segments, |usage| OpenedSegments::open(settings, usage, patience)).await?;
+    let generation = match &segments {
+        Some(segments) if search => Some(search_generation(&*segments.shared()).await?),
+        _ => None,
+    };
+    let search = when(generation, |generation| {
+        OpenedSearch::open(settings, generation, patience)
+    })
+    .await?;
+    Ok((segments, search))
 }
 
 /// Opens something that is wanted.

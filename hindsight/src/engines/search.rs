@@ -1,11 +1,19 @@
-//! Full-text search: the index in `D/search`, or Elasticsearch.
+//! Full-text search: the index in `D/search`, or Elasticsearch; of the generation that is read.
+//!
+//! A rebuild makes the next generation beside it: indices of other names, or the folder `D/search-g<generation>`. Which is
+//! read is said by create-only objects in the segment store, and heard when a process starts.
 
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use hindsight_engines::search::elasticsearch::{ElasticsearchOptions, ElasticsearchSearch};
 use hindsight_engines::search::embedded::{EmbeddedSearch, WriterMemory};
 use hindsight_engines::search::{Search, SearchError};
+use hindsight_engines::segments::{Prefix, SegmentPath, SegmentStore, StoreError};
+use jiff::Timestamp;
 
 use super::patience::{Patience, Trouble};
 use super::pulse::Pulse;
@@ -19,6 +27,81 @@ pub(super) struct OpenedSearch {
     pulse: Option<Pulse>,
 }
 
+/// The generation that is read where none was rebuilt.
+const FIRST: u32 = 1;
+/// Rebuilds that can be told of.
+const GENERATIONS: usize = 10_000;
+
+/// The generation that is read.
+pub(crate) async fn search_generation(segments: &dyn SegmentStore) -> Result<u32, StoreError> {
+    let rebuilt = segments.list(&Prefix::SearchViews, None, GENERATIONS).await?;
+    let generation = rebuilt.last().map(|listed| &listed.path);
+    Ok(match generation {
+        Some(SegmentPath::SearchView { generation }) => *generation,
+        _ => FIRST,
+    })
+}
+
+/// The generations that were replaced so long ago.
+pub(crate) async fn replaced_searches(
+    segments: &dyn SegmentStore,
+    grace: Duration,
+) -> Result<Range<u32>, StoreError> {
+    let rebuilt = segments.list(&Prefix::SearchViews, None, GENERATIONS).await?;
+    let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
+    let until_ms = Timestamp::now().as_millisecond().saturating_sub(grace_ms);
+    let old = rebuilt.iter().filter(|listed| listed.modified_ms <= until_ms);
+    let generations = old.filter_map(|listed| match listed.path {
+        SegmentPath::SearchView { generation } => Some(generation),
+        _ => None,
+    });
+    Ok(FIRST..generations.max().unwrap_or(FIRST))
+}
+
+/// Opens one generation, without waiting for the engine.
+pub(crate) async fn open_search(
+    settings: &Settings,
+    generation: u32,
+) -> Result<Arc<dyn Search>, SearchError> {
+    match settings.search.kind {
+        SearchKind::Embedded => {
+            let folder = folder(&settings.server.data_dir, generation);
+            let opened = EmbeddedSearch::open(&folder, WriterMemory::default())?;
+            Ok(Arc::new(opened))
+        }
+        SearchKind::Elasticsearch => {
+            let options = settings.search.elasticsearch.options.clone();
+            Ok(Arc::new(ElasticsearchSearch::open(options, generation).await?))
+        }
+    }
+}
+
+/// Removes a generation that nobody reads. Repeating is harmless.
+pub(crate) async fn drop_search(settings: &Settings, generation: u32) -> anyhow::Result<()> {
+    match settings.search.kind {
+        SearchKind::Embedded => {
+            let folder = folder(&settings.server.data_dir, generation);
+            match std::fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(error).with_context(|| format!("{} can't be removed", folder.display()))
+                }
+                _ => Ok(()),
+            }
+        }
+        SearchKind::Elasticsearch => {
+            let options = settings.search.elasticsearch.options.clone();
+            Ok(ElasticsearchSearch::drop_generation(options, generation).await?)
+        }
+    }
+}
+
+fn folder(data_dir: &Path, generation: u32) -> PathBuf {
+    match generation {
+        FIRST => data_dir.join("search"),
+        later => data_dir.join(format!("search-g{later}")),
+    }
+}
+
 impl OpenedSearch {
     pub(super) async fn open(
         settings: &Settings,
@@ -27,10 +110,9 @@ impl OpenedSearch {
     ) -> anyhow::Result<Self> {
         match settings.search.kind {
             SearchKind::Embedded => {
-                let folder = settings.server.data_dir.join("search");
-                let opened = EmbeddedSearch::open(&folder, WriterMemory::default());
+                let opened = open_search(settings, generation).await;
                 Ok(Self {
-                    engine: Arc::new(opened.context("the search index can't be opened")?),
+                    engine: opened.context("the search index can't be opened")?,
                     pulse: None,
                 })
             }

@@ -23,6 +23,9 @@ pub(super) const LAG: &str = "/operations/lag";
 /// Below it `{partition}/{offset}` is one letter, and `{partition}/{offset}/resend` sends its record again.
 pub(super) const LETTERS: &str = "/operations/dead-letters";
 
+/// What long work there is.
+pub(super) const JOBS: &str = "/operations/jobs";
+
 type Here = State<Arc<Asked>>;
 
 /// The routes, over engines that this process holds.
@@ -31,6 +34,7 @@ pub(crate) fn door(asked: Asked, admin_token: &str) -> Router {
     Router::new()
         .route(LAG, get(lag))
         .route(LETTERS, get(letters))
+        .route(JOBS, get(jobs))
         .route(&letter, get(one_letter))
         .route(&format!("{letter}/resend"), post(resend))
         .with_state(Arc::new(asked))
@@ -43,6 +47,10 @@ async fn lag(State(asked): Here) -> Response {
 
 async fn letters(State(asked): Here) -> Response {
     answer(asked.letters().await)
+}
+
+async fn jobs(State(asked): Here) -> Response {
+    answer(asked.jobs().await)
 }
 
 async fn one_letter(State(asked): Here, Path(place): Path<(u32, u64)>) -> Response {

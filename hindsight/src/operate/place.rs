@@ -2,11 +2,12 @@
 //!
 //! **Failure**: what can't be reached is named with the address and what to do. **Bound**: [`ANSWERED_WITHIN`] a call.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use hindsight_processors::erasure::ErasedSessions;
+use hindsight_processors::jobs::Job;
 use hindsight_schemas::problem::Problem;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -39,8 +40,8 @@ pub(crate) struct PlaceArgs {
 pub(crate) enum Purpose {
     /// The log alone.
     Look,
-    /// The list of erased sessions too.
-    Resend,
+    /// The list of erased sessions, or the jobs, too.
+    WithSegments,
 }
 
 /// Where the log is.
@@ -65,6 +66,18 @@ pub(crate) struct Door {
     token: String,
 }
 
+/// Refuses a folder in which no server ever ran.
+pub(super) fn has_log(folder: &Path) -> Result<(), Failure> {
+    if folder.join("log").exists() {
+        return Ok(());
+    }
+    Err(Failure::Configuration(format!(
+        "there is no log in {}: name the folder of your server by --data-dir, or the settings file of your installation \
+         by --config",
+        folder.display()
+    )))
+}
+
 impl PlaceArgs {
     /// Finds out where, and opens it.
     pub(crate) async fn open(&self, settings: &Settings, purpose: Purpose) -> anyhow::Result<Place> {
@@ -73,13 +86,8 @@ impl PlaceArgs {
         if embedded && (self.url.is_some() || data_folder::holder(folder).is_some()) {
             return Ok(Place::There(self.door(settings)?));
         }
-        if embedded && !folder.join("log").exists() {
-            return Err(Failure::Configuration(format!(
-                "there is no log in {}: name the folder of your server by --data-dir, or the settings file of your \
-                 installation by --config",
-                folder.display()
-            ))
-            .into());
+        if embedded {
+            has_log(folder)?;
         }
         let lock = embedded.then(|| DataFolder::open(folder)).transpose()?;
         let mut settings = settings.clone();
@@ -87,13 +95,12 @@ impl PlaceArgs {
         settings.log.kafka.create_topics = false;
         let wanted = Wanted {
             log: Some(roles::groups()),
-            segments: (purpose == Purpose::Resend).then_some(Use::Read),
+            segments: (purpose == Purpose::WithSegments).then_some(Use::Read),
             ..Wanted::default()
         };
         let engines = Engines::open(&settings, wanted, &Waiting::default()).await?;
-        let erased = engines.segments_if_opened().map(ErasedSessions::new);
         Ok(Place::Here(Box::new(Here {
-            asked: Asked::new(engines.log(), erased),
+            asked: Asked::new(engines.log(), engines.segments_if_opened()),
             engines,
             _lock: lock,
         })))
@@ -148,6 +155,14 @@ impl Place {
         match self {
             Place::Here(here) => here.asked.resend(id).await,
             Place::There(door) => door.post(&format!("{}/{id}/resend", door::LETTERS)).await,
+        }
+    }
+
+    /// What long work there is.
+    pub(crate) async fn jobs(&self) -> anyhow::Result<Vec<Job>> {
+        match self {
+            Place::Here(here) => Ok(here.asked.jobs().await?),
+            Place::There(door) => door.get(door::JOBS).await,
         }
     }
 

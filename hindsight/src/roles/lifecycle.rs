@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use hindsight_engines::replay::ReplayIndex;
-use hindsight_processors::delivery::group;
 use hindsight_processors::erasure::ErasedSessions;
 use hindsight_processors::lifecycle::removal::{AnalyticsRows, RemovalOptions, Remover};
 use hindsight_processors::lifecycle::{Closer, CloserOptions, Held, Ownership, Watermarks, watch_disks};
 use hindsight_schemas::ids::Topic;
 
+use super::replaced::drop_replaced_searches;
 use super::tasks::Tasks;
-use super::views::{VIEW_GENERATION, View, watched};
+use super::views::{VIEW_GENERATION, View, lifecycle_group, watched};
 use crate::engines::Engines;
 use crate::settings::Settings;
 
@@ -30,9 +30,8 @@ impl Lifecycle {
         replays: Arc<ReplayIndex>,
         erased: &ErasedSessions,
     ) -> anyhow::Result<Self> {
-        let name = group("lifecycle", VIEW_GENERATION);
-        let ownership =
-            Ownership::join(engines.log(), name, Topic::Recordings).context("no thread for the lifecycle")?;
+        let ownership = Ownership::join(engines.log(), lifecycle_group(), Topic::Recordings)
+            .context("no thread for the lifecycle")?;
         let closable = Watermarks::new(engines.log(), watched(&[View::Analytics, View::Replay]));
         let closer = closer(
             settings,
@@ -43,7 +42,10 @@ impl Lifecycle {
             closable.clone(),
         );
         let remover = remover(settings, engines, erased);
+        let (segments, searching) = (engines.segments(), settings.clone());
+        let leading = ownership.held();
         let mut tasks = Tasks::new();
+        tasks.spawn(|stopped| drop_replaced_searches(searching, segments, leading, stopped));
         tasks.spawn(|stopped| closer.run(stopped));
         tasks.spawn(|stopped| remover.run(ownership.held(), stopped));
         tasks.spawn(|stopped| closable.run(stopped));

@@ -12,6 +12,7 @@ mod lifecycle;
 mod listen;
 mod ops;
 mod reader;
+mod replaced;
 mod system;
 mod tasks;
 mod views;
@@ -31,12 +32,12 @@ use self::system::System;
 use crate::credentials::{self, Credentials};
 use crate::data_folder::DataFolder;
 use crate::demo;
-use crate::engines::{Engines, Parts, Use, Waiting, Wanted};
+use crate::engines::{Engines, Parts, Tables, Use, Waiting, Wanted};
 use crate::observe::{self, Traces, Upkeep};
 use crate::operate;
 use crate::settings::Settings;
 
-pub(crate) use self::views::{VIEW_GENERATION, View, groups};
+pub(crate) use self::views::{VIEW_GENERATION, View, groups, lifecycle_group};
 
 /// What a process does.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +74,8 @@ impl Roles {
     fn wanted(&self) -> Wanted {
         let has = |view| self.views.contains(&view);
         let writes_objects = has(View::Replay) || self.lifecycle;
-        let reads_objects = has(View::Analytics) || self.serve;
+        // Which search view is read is said there.
+        let reads_objects = has(View::Analytics) || has(View::Search) || self.serve;
         let tables = has(View::Analytics) || has(View::Replay) || self.lifecycle || self.serve;
         let documents = has(View::Search) || self.lifecycle || self.serve;
         let segments = match (writes_objects, reads_objects) {
@@ -83,8 +85,8 @@ impl Roles {
         };
         Wanted {
             log: Some(views::groups()),
-            analytics: tables.then_some(views::VIEW_GENERATION),
-            search: documents.then_some(views::VIEW_GENERATION),
+            analytics: tables.then_some(Tables::Of(views::VIEW_GENERATION)),
+            search: documents,
             segments,
         }
     }

@@ -107,8 +107,7 @@ impl System {
     pub(super) fn asked(&self) -> Option<Asked> {
         let running = self.running();
         let engines = &running.as_ref()?.engines;
-        let erased = engines.segments_if_opened().map(ErasedSessions::new);
-        Some(Asked::new(engines.log(), erased))
+        Some(Asked::new(engines.log(), engines.segments_if_opened()))
     }
 
     /// Which part is away, in its own words.

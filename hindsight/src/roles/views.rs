@@ -66,6 +66,11 @@ impl View {
     }
 }
 
+/// The group of those who close sessions and remove what nobody needs.
+pub(crate) fn lifecycle_group() -> String {
+    group("lifecycle", VIEW_GENERATION)
+}
+
 /// The groups that retention waits for: a record goes only when all of them have passed it.
 pub(crate) fn groups() -> Vec<RegisteredGroup> {
     let registered = View::ALL.map(|view| RegisteredGroup {

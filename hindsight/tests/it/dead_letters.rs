@@ -4,8 +4,12 @@ use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
+use hindsight_chaos::engines::{ClickHouse, Settings, engines};
+use hindsight_chaos::installation::{Installation, free_address};
 use hindsight_chaos::load::Writer;
+use hindsight_chaos::reader::Reader;
 use hindsight_engines::log::embedded::{EmbeddedLog, Options};
+use hindsight_engines::log::kafka::{self, KafkaLog};
 use hindsight_engines::log::{EventLog, ReadBounds, StoredRecord};
 use hindsight_processors::delivery::Poison;
 use hindsight_processors::delivery::dead_letter::dead_letter;
@@ -19,13 +23,22 @@ use crate::{hindsight, words};
 
 const DONE_WITHIN: Duration = Duration::from_secs(60);
 
+const EMBEDDED: [&str; 2] = ["--data-dir", "data"];
+
 fn letters(folder: &Path, arguments: &[&str]) -> Output {
-    let place = ["--data-dir", "data"];
+    letters_at(folder, EMBEDDED, arguments)
+}
+
+fn letters_at(folder: &Path, place: [&str; 2], arguments: &[&str]) -> Output {
     hindsight(folder, &[&["dead-letters"], arguments, &place].concat())
 }
 
 fn list(folder: &Path) -> Vec<Value> {
-    let output = letters(folder, &["list", "--json"]);
+    list_at(folder, EMBEDDED)
+}
+
+fn list_at(folder: &Path, place: [&str; 2]) -> Vec<Value> {
+    let output = letters_at(folder, place, &["list", "--json"]);
     assert!(output.status.success(), "{}", words(&output));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&found["left_out"], &found["strange"]), (&0.into(), &0.into()));
@@ -33,7 +46,7 @@ fn list(folder: &Path) -> Vec<Value> {
 }
 
 /// The audit record of the log.
-async fn refused(log: &EmbeddedLog) -> StoredRecord {
+async fn refused(log: &dyn EventLog) -> StoredRecord {
     for partition in 0..log.partitions(Topic::Audit) {
         let topic = Topic::Audit;
         let found = log
@@ -48,9 +61,8 @@ async fn refused(log: &EmbeddedLog) -> StoredRecord {
 }
 
 /// Puts in the topic what a view would have: an event that no view has, one that can't be read, a twin with other content.
-async fn refuse_some(data: &Path) {
-    let log = EmbeddedLog::open(&data.join("log"), Options::default()).unwrap();
-    let mut record = refused(&log).await;
+async fn refuse_some(log: &dyn EventLog) {
+    let mut record = refused(log).await;
     let Record::Audit(mut event) = Record::decode(record.value.as_ref().unwrap()).unwrap() else {
         panic!("not an audit event");
     };
@@ -84,7 +96,6 @@ async fn refuse_some(data: &Path) {
     ];
     let made = made.iter().map(|poison| dead_letter("search", poison)).collect();
     log.append(made).await.unwrap();
-    log.close();
 }
 
 async fn found(server: &Server) -> u64 {
@@ -106,7 +117,9 @@ async fn a_refused_record_is_sent_again_once_and_the_list_says_so() {
     );
     assert_eq!(list(&folder), Vec::<Value>::new());
     assert_eq!(server.stop(), Some(0));
-    refuse_some(&data).await;
+    let log = EmbeddedLog::open(&data.join("log"), Options::default()).unwrap();
+    refuse_some(&log).await;
+    log.close();
 
     // Without a process the folder is opened; with one it is asked: both say the same.
     let waiting = list(&folder);
@@ -151,5 +164,50 @@ async fn a_refused_record_is_sent_again_once_and_the_list_says_so() {
         "once in every view"
     );
     assert_eq!(server.stop(), Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_kafka_a_refused_record_is_sent_again() {
+    let folder = tempfile::tempdir().unwrap().keep();
+    let clickhouse = ClickHouse::start(&folder.join("clickhouse"));
+    let name = format!("t{:x}", fastrand::u64(..));
+    let installation = Installation::new(&folder, &mut Settings::of_engines(&name, &clickhouse.url));
+    let (edge, reads) = (free_address(), free_address());
+    let _ingest = installation.start("ingest", &edge, &[]).await;
+    let _process = installation.start("process", "", &[]).await;
+    let _serve = installation
+        .start("serve", &reads, &["--clickhouse-listen", &free_address()])
+        .await;
+    let (mut writer, edge) = (Writer::new(0, 0xdead), format!("http://{edge}"));
+    assert!(writer.send_both(&edge, &installation.write_key).await);
+    let settings = kafka::Settings {
+        brokers: engines()["KAFKA_BROKERS"].clone(),
+        prefix: format!("{name}."),
+        replication: 1,
+        min_insync: 1,
+        ..kafka::Settings::default()
+    };
+    let opened = tokio::task::spawn_blocking(move || KafkaLog::open(settings)).await;
+    refuse_some(&opened.unwrap().unwrap()).await;
+
+    let place = ["--config", installation.config.to_str().unwrap()];
+    let waiting = list_at(&folder, place);
+    assert_eq!(waiting.len(), 3, "{waiting:?}");
+    let id = waiting[0]["id"].as_str().unwrap();
+    let sent = letters_at(&folder, place, &["resend", id]);
+    assert!(sent.status.success(), "{}", words(&sent));
+    let reader = Reader {
+        url: format!("http://{reads}"),
+        admin_token: installation.admin_token.clone(),
+    };
+    let started = Instant::now();
+    // Other tests write to this Elasticsearch too, so that the view has it is told by its commit.
+    let rows = || async { reader.sql("SELECT count() FROM audit").await };
+    while list_at(&folder, place)[0]["state"] != "applied" || rows().await.as_deref() != Ok("2\n") {
+        assert!(started.elapsed() < DONE_WITHIN, "{:?}", list_at(&folder, place));
+    }
+    let again = letters_at(&folder, place, &["resend", id]);
+    assert!(words(&again).contains("before"), "{}", words(&again));
     std::fs::remove_dir_all(&folder).unwrap();
 }

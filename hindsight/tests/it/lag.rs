@@ -105,6 +105,6 @@ async fn kafka_is_asked_and_a_limit_is_judged() {
     assert_eq!(sum(&found, "behind"), 5, "{found:?}");
     let waiting: Vec<_> = found.iter().filter(|lane| lane["behind"] != 0).collect();
     assert!(waiting.iter().all(|lane| lane["age_ms"].is_u64()), "{waiting:?}");
-    drop(ingest);
+    drop((ingest, clickhouse));
     std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -12,6 +12,7 @@ mod import;
 mod lag;
 mod metrics;
 mod odd_json;
+mod rebuild;
 mod roles;
 mod roles_refused;
 mod sent_again;

@@ -75,7 +75,7 @@ async fn everything_is_found_once_by_roles_through_a_rolling_restart() {
     };
     oracle::check(&serve, &writers).await;
     samples_are_shown(&installation, &urls[0], &serve).await;
-    drop(roles);
+    drop((roles, clickhouse));
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -142,6 +142,10 @@ impl EventLog for MemoryLog {
         Err(ConsumerError::Engine("the edge reads nothing".into()))
     }
 
+    async fn members(&self, _: &str) -> Result<usize, ConsumerError> {
+        Err(ConsumerError::Engine("the edge reads nothing".into()))
+    }
+
     async fn read(&self, _: Partition, _: Offset, _: ReadBounds) -> Result<Vec<StoredRecord>, ConsumerError> {
         Err(ConsumerError::Engine("the edge reads nothing".into()))
     }

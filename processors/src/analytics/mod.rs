@@ -6,7 +6,7 @@
 //! erasure in the same range goes too; later batches of an erased session are dropped and counted as `erased`.
 
 pub(crate) mod erase;
-mod rows;
+pub(crate) mod rows;
 
 use std::sync::Arc;
 
@@ -42,6 +42,7 @@ pub struct AnalyticsView {
     engine: Arc<dyn Analytics>,
     erased: ErasedSessions,
     view_generation: u32,
+    database: String,
 }
 
 impl AnalyticsView {
@@ -51,11 +52,14 @@ impl AnalyticsView {
             engine,
             erased,
             view_generation,
+            database: database(view_generation),
         }
     }
 
-    fn database(&self) -> String {
-        database(self.view_generation)
+    /// The tables of another database, which nobody reads yet.
+    pub(crate) fn in_database(mut self, database: &str) -> Self {
+        database.clone_into(&mut self.database);
+        self
     }
 }
 
@@ -139,10 +143,10 @@ impl Materializer for AnalyticsView {
     ) -> Result<Prepared<Blocks>, PrepareError> {
         let mut rows = Rows::default();
         let poison = convert_each(records, |origin, record| rows.add(origin, record, &self.erased))?;
-        let (database, token) = (self.database(), name.to_string());
-        let mut blocks = expected_blocks(&database, &token, &rows.batches);
-        blocks.extend(expected_blocks(&database, &token, &rows.events));
-        blocks.extend(expected_blocks(&database, &token, &rows.audit));
+        let (database, token) = (&self.database, name.to_string());
+        let mut blocks = expected_blocks(database, &token, &rows.batches);
+        blocks.extend(expected_blocks(database, &token, &rows.events));
+        blocks.extend(expected_blocks(database, &token, &rows.audit));
         let bytes = blocks.iter().map(block_bytes).sum();
         Ok(Prepared {
             bytes,
@@ -189,7 +193,7 @@ impl Materializer for AnalyticsView {
             Topic::Audit => "audit_events",
             _ => "batches",
         };
-        holds_rows(&*self.engine, &self.database(), table, partition.partition).await
+        holds_rows(&*self.engine, &self.database, table, partition.partition).await
     }
 
     async fn on_assigned(&self, _partition: Partition) -> Result<(), ViewError> {
@@ -205,7 +209,7 @@ impl AnalyticsView {
         failpoint::step("analytics-erase");
         batch
             .erasures
-            .carry_out(&*self.engine, &self.database())
+            .carry_out(&*self.engine, &self.database)
             .await
             .map_err(|error| WriteError::Ambiguous(error.to_string()))
     }

@@ -51,7 +51,7 @@ struct Click {
 }
 
 /// The row of a session generation.
-pub(super) async fn session_row(
+pub(crate) async fn session_row(
     engine: &dyn Analytics,
     database: &str,
     manifest: &Manifest,

@@ -8,7 +8,7 @@ mod candidates;
 mod close;
 mod closer;
 mod disks;
-mod facts;
+pub(crate) mod facts;
 mod ownership;
 pub mod removal;
 mod watermark;

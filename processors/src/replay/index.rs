@@ -9,7 +9,7 @@ use hindsight_schemas::row_binary::{Digest, Millis, Seconds};
 use hindsight_schemas::rows::Segment;
 
 /// The row of a flush frame.
-pub(super) fn flush_row(frame: &FlushFrame) -> Segment {
+pub(crate) fn flush_row(frame: &FlushFrame) -> Segment {
     let digest = Digest(frame.batch.content_sha256.0);
     row(
         &frame.object,

@@ -29,7 +29,7 @@ use crate::delivery::meters::dropped_as_erased;
 use crate::delivery::{Materializer, PrepareError, Prepared, RangeName, ViewError, WriteError};
 use crate::erasure::ErasedSessions;
 
-pub(crate) use index::generation_rows;
+pub(crate) use index::{flush_row, generation_rows};
 
 /// The version of the conversion: another one makes other frames of the same records.
 const VERSION: u32 = 1;
@@ -78,7 +78,7 @@ impl ReplayView {
         let kept = kept
             .iter()
             .filter(|frame| !erased(&frame.batch.project, frame.batch.session_id));
-        Ok(kept.map(index::flush_row).collect())
+        Ok(kept.map(flush_row).collect())
     }
 }
 

@@ -1,10 +1,11 @@
 //! What groups promise.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use hindsight_schemas::ids::{Partition, Topic};
 
-use super::{Fixture, append, assigned_in, audit, consumer_of_all, poll, revoked_in, until};
+use super::{Fixture, PATIENCE, append, assigned_in, audit, consumer_of_all, poll, revoked_in, until};
 use crate::log::{Commit, Committed, Consumer, ConsumerError};
 
 fn commit_of(partition: Partition, offset: u64, metadata: &str) -> Commit {
@@ -85,6 +86,20 @@ pub async fn partitions_are_spread_over_members(fixture: &mut dyn Fixture) {
         }
         even(&owners)
     });
+}
+
+/// A group that nobody is in has no members, and neither has one that all have left.
+pub async fn members_are_counted_without_joining(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    let members = || async { log.members("counted").await.expect("the look-up is answered") };
+    assert_eq!(members().await, 0);
+    let first = consumer_of_all(&*log, "counted");
+    assert_eq!(members().await, 1);
+    drop(first);
+    let deadline = Instant::now() + PATIENCE;
+    while members().await > 0 {
+        assert!(Instant::now() < deadline, "who left is still counted");
+    }
 }
 
 /// A member leaves; who gets its partitions starts where it stopped.

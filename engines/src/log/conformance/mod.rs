@@ -82,6 +82,7 @@ macro_rules! log_conformance {
             offsets_are_never_used_twice,
             a_commit_is_offset_and_metadata,
             partitions_are_spread_over_members,
+            members_are_counted_without_joining,
             the_next_owner_reads_the_last_commit,
             stale_members_are_fenced,
             commits_of_partitions_not_owned_are_refused,

@@ -133,6 +133,13 @@ impl Coordinator {
         owner.is_some_and(|owner| owner.member == member)
     }
 
+    /// How many members hold a lease.
+    pub(super) fn members(&self, group: &str, now: Duration) -> usize {
+        let members = self.groups.get(group).map(|group| group.members.values());
+        let live = |member: &&Member| now <= member.seen + self.session_timeout;
+        members.map_or(0, |members| members.filter(live).count())
+    }
+
     /// How often this group's members or owners were dealt anew.
     pub(super) fn generation(&self, group: &str) -> u64 {
         self.groups.get(group).map_or(0, |group| group.generation)

@@ -304,6 +304,11 @@ impl EventLog for EmbeddedLog {
             .cloned())
     }
 
+    async fn members(&self, group: &str) -> Result<usize, ConsumerError> {
+        let now = self.inner.options.clock.monotonic();
+        Ok(self.inner.shared.lock().groups.members(group, now))
+    }
+
     async fn read(
         &self,
         partition: Partition,

@@ -4,7 +4,7 @@ use hindsight_schemas::ids::{Partition, Topic};
 
 /// All topics of the log.
 pub(super) const TOPICS: [Topic; 3] = [Topic::Recordings, Topic::Audit, Topic::DeadLetters];
-/// What every topic's own name begins with; the prefix stands in its place.
+/// What the own name of every topic and group begins with; the prefix stands in its place.
 const OWN_PREFIX: &str = "hindsight.";
 
 /// Names with one prefix.
@@ -16,11 +16,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(prefix: &str) -> Self {
-        let named = |topic: Topic| {
-            let own = topic.as_str();
-            let bare = own.strip_prefix(OWN_PREFIX).unwrap_or(own);
-            (topic, format!("{prefix}{bare}"))
-        };
+        let named = |topic: Topic| (topic, format!("{prefix}{}", bare(topic.as_str())));
         Self {
             prefix: prefix.to_owned(),
             topics: TOPICS.map(named).to_vec(),
@@ -42,7 +38,7 @@ impl Names {
 
     /// The group's name in the cluster.
     pub(super) fn group(&self, group: &str) -> String {
-        format!("{}{group}", self.prefix)
+        format!("{}{}", self.prefix, bare(group))
     }
 
     /// The partition that the cluster names so; `None` for one that is not the log's.
@@ -55,6 +51,10 @@ impl Names {
     }
 }
 
+fn bare(own: &str) -> &str {
+    own.strip_prefix(OWN_PREFIX).unwrap_or(own)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,7 +63,8 @@ mod tests {
     fn the_prefix_stands_in_place_of_our_own() {
         let names = Names::new("staging.");
         assert_eq!(names.topic(Topic::DeadLetters), "staging.dead-letters");
-        assert_eq!(names.group("analytics-g1"), "staging.analytics-g1");
+        assert_eq!(names.group("hindsight.analytics.g1"), "staging.analytics.g1");
+        assert_eq!(names.group("another"), "staging.another");
         let partition = Partition {
             topic: Topic::Audit,
             partition: 3,

@@ -16,6 +16,7 @@ use super::super::SearchError;
 use super::ElasticsearchSearch;
 use super::client::{Client, Request};
 use super::failure::Failure;
+use super::names::Names;
 use super::options::ElasticsearchOptions;
 use super::refusal::Refusal;
 
@@ -112,6 +113,26 @@ pub(super) async fn put_templates(
         if !is_there {
             let request = Request::new(Method::Put, path, Some(wanted.to_string().into()));
             client.send(&request).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the indices of a generation, each by its name, and then its templates.
+pub(super) async fn drop_all(client: &Client, names: Names) -> Result<(), SearchError> {
+    for family in IndexFamily::ALL {
+        let request = Request::get(format!("{}/_mapping?{WILDCARDS}", names.pattern(family)));
+        let found: BTreeMap<String, Mapped> = match client.send(&request).await {
+            Err(Failure::Refused(Refusal::Gone { .. })) => BTreeMap::new(),
+            other => super::client::read(&other?)?,
+        };
+        for index in found.into_keys() {
+            client.send(&Request::new(Method::Delete, index, None)).await?;
+        }
+        let template = format!("_index_template/{}", family.base(names.view_generation));
+        match client.send(&Request::new(Method::Delete, template, None)).await {
+            Err(Failure::Other(words)) if words.contains("index_template_missing_exception") => {}
+            other => drop(other?),
         }
     }
     Ok(())

@@ -70,6 +70,15 @@ impl ElasticsearchSearch {
         looked_at.check_writable().await
     }
 
+    /// Removes all indices and templates of a view generation; repeating is harmless.
+    pub async fn drop_generation(
+        options: ElasticsearchOptions,
+        view_generation: u32,
+    ) -> Result<(), SearchError> {
+        let dropped = Self::new(options, view_generation)?;
+        indices::drop_all(&dropped.client, dropped.names).await
+    }
+
     fn new(options: ElasticsearchOptions, view_generation: u32) -> Result<Self, SearchError> {
         Ok(Self {
             client: Client::new(&options)?,

@@ -37,8 +37,8 @@ pub enum Refusal {
     },
     /// Somebody's mapping, not ours.
     #[error(
-        "field {field} of index {index} is mapped as {found}, not as {wanted}: rebuild the search view into a \
-         new generation"
+        "field {field} of index {index} is mapped as {found}, not as {wanted}: stop what makes views and run \
+         `hindsight rebuild search`"
     )]
     Mapping {
         /// Which index.
@@ -69,7 +69,7 @@ pub enum Refusal {
         words: String,
     },
     /// An index that was there is gone.
-    #[error("index {index} is gone: rebuild the search view")]
+    #[error("index {index} is gone: stop what makes views and run `hindsight rebuild search`")]
     Gone {
         /// Which.
         index: String,

@@ -1,10 +1,9 @@
 //! One letter with its record. A recording's events are counted, not shown: the player is made for them.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 use hindsight_engines::log::{ConsumerError, EventLog, ReadBounds};
 use hindsight_processors::delivery::dead_letter::Letter;
+use hindsight_schemas::canonical::hex;
 use hindsight_schemas::record::Record;
 use serde_json::{Value, json};
 
@@ -85,11 +84,4 @@ fn record(value: Option<&Bytes>) -> Value {
             "begins_hex": hex(&value[..value.len().min(BEGINNING)]),
         }),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes all");
-        text
-    })
 }

@@ -1,5 +1,5 @@
 //! Removes what nobody needs any more: superseded generations, flush objects that were compacted, sessions and documents
-//! past their retention, what is left of erased sessions, data objects that no claim names.
+//! past their retention, what is left of erased sessions, data objects that no claim names, tables that were replaced.
 //!
 //! **Invariants.** What the standing claim of a session names stays until it has expired or is erased. A flush object
 //! goes only if each of its batches is in a standing generation whose data object was read and checked whole
@@ -16,7 +16,7 @@ mod data;
 mod flushes;
 mod generations;
 mod rows;
-mod walk;
+pub(crate) mod walk;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -195,6 +195,10 @@ impl Remover {
         self.remove_data(&mut round).await?;
         self.remove_flushes(&mut round).await?;
         self.remove_documents(&mut round).await?;
+        let grace_s = i64::try_from(self.options.grace.as_secs()).unwrap_or(i64::MAX);
+        self.rows
+            .drop_replaced(round.now_s().saturating_sub(grace_s))
+            .await?;
         Ok(round.removed)
     }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hindsight_engines::analytics::{Analytics, Query, QueryError, query_rows};
+use hindsight_engines::analytics::{Analytics, Query, QueryError, drop_replaced, query_rows};
 use hindsight_engines::segments::SegmentPath;
 use hindsight_schemas::ddl::database;
 use hindsight_schemas::ids::{ProjectId, SessionId};
@@ -35,11 +35,15 @@ pub trait SegmentRows: Send + Sync {
 
     /// No row of these erased sessions is left, in any table. Durable when answered; says how many had been there.
     async fn forget_sessions(&self, project: &ProjectId, sessions: &[SessionId]) -> Result<u64, QueryError>;
+
+    /// Tables that a rebuild replaced before this moment, Unix seconds, are no longer there.
+    async fn drop_replaced(&self, before_s: i64) -> Result<(), QueryError>;
 }
 
 /// Rows in ClickHouse.
 pub struct AnalyticsRows {
     analytics: Arc<dyn Analytics>,
+    view_generation: u32,
     database: String,
 }
 
@@ -48,6 +52,7 @@ impl AnalyticsRows {
     pub fn new(analytics: Arc<dyn Analytics>, view_generation: u32) -> Self {
         Self {
             analytics,
+            view_generation,
             database: database(view_generation),
         }
     }
@@ -77,6 +82,14 @@ impl SegmentRows for AnalyticsRows {
             .param("least", Millis(least.saturating_sub(WINDOW_MS)))
             .param("greatest", Millis(greatest.saturating_add(WINDOW_MS)));
         self.analytics.execute(query).await
+    }
+
+    async fn drop_replaced(&self, before_s: i64) -> Result<(), QueryError> {
+        let dropped = drop_replaced(&*self.analytics, self.view_generation, before_s).await?;
+        if dropped > 0 {
+            tracing::info!(databases = dropped, "what rebuilds replaced is dropped");
+        }
+        Ok(())
     }
 
     /// The lane has deleted them at the erasure's record; here goes what a process wrote that had not heard of it.

@@ -4,9 +4,9 @@
 use hindsight_engines::segments::{Listed, Prefix, SegmentPath, SegmentStore, StoreError};
 
 /// Names of one page: about 2 MiB.
-pub(super) const PAGE: usize = 10_000;
+pub(crate) const PAGE: usize = 10_000;
 
-pub(super) struct Walk<'a> {
+pub(crate) struct Walk<'a> {
     store: &'a dyn SegmentStore,
     prefix: Prefix,
     after: Option<SegmentPath>,
@@ -14,7 +14,7 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(store: &'a dyn SegmentStore, prefix: Prefix) -> Self {
+    pub(crate) fn new(store: &'a dyn SegmentStore, prefix: Prefix) -> Self {
         Self {
             store,
             prefix,
@@ -24,7 +24,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The next names in order; `None` behind the last.
-    pub(super) async fn page(&mut self) -> Result<Option<Vec<Listed>>, StoreError> {
+    pub(crate) async fn page(&mut self) -> Result<Option<Vec<Listed>>, StoreError> {
         if self.ended {
             return Ok(None);
         }
@@ -35,7 +35,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes on behind this name, never back.
-    pub(super) fn skip_to(&mut self, after: SegmentPath) {
+    pub(crate) fn skip_to(&mut self, after: SegmentPath) {
         let name = after.to_string();
         if self.after.as_ref().is_none_or(|at| at.to_string() < name) {
             self.after = Some(after);

@@ -121,6 +121,10 @@ impl SegmentRows for Rows {
         frames.retain(|frame| !sessions.contains(&frame.batch.session_id));
         Ok((before - frames.len()) as u64)
     }
+
+    async fn drop_replaced(&self, _: i64) -> Result<(), QueryError> {
+        Ok(())
+    }
 }
 
 pub(crate) struct World {

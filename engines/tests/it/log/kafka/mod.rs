@@ -35,6 +35,7 @@ mod conformance {
     }
 
     hindsight_engines::log_conformance! { KafkaFixture::impatient().await =>
+        members_are_counted_without_joining,
         stale_members_are_fenced,
     }
 
