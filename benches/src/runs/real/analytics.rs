@@ -11,6 +11,7 @@ use hindsight_schemas::ids::Topic;
 
 use super::blocks::blocks;
 use super::drain::drain;
+use super::formats;
 use super::stage::{Site, Stage};
 use super::{IN_FLIGHT, Load};
 
@@ -21,6 +22,7 @@ pub(super) fn run(stage: &Stage, site: &Site, load: &Load, report: &mut Report) 
     describe(&blocks, report);
     let compressed = bare(stage, "bare-compressed", true, &blocks)?;
     let plain = bare(stage, "bare-plain", false, &blocks)?;
+    formats::run(stage, &blocks, load, report)?;
     let drained = drain(
         stage,
         site,
@@ -77,7 +79,7 @@ struct Bare {
 
 /// Inserts all blocks into an empty ClickHouse.
 fn bare(stage: &Stage, name: &str, compression: bool, blocks: &[InsertBlock]) -> anyhow::Result<Bare> {
-    let (clickhouse, engine) = stage.bare_clickhouse(name, compression)?;
+    let (clickhouse, engine) = stage.wait(stage.bare_clickhouse(name, compression))?;
     let process = Process(clickhouse.id());
     let (started, before) = (Instant::now(), process.cpu()?);
     let each = stream::iter(blocks).map(Ok);

@@ -9,6 +9,7 @@ mod analytics;
 mod blocks;
 mod drain;
 mod edge;
+mod formats;
 mod intents;
 mod raw_producer;
 mod replay;

@@ -118,7 +118,7 @@ impl Stage {
     }
 
     /// Another ClickHouse, with empty tables, and a client of it.
-    pub(super) fn bare_clickhouse(
+    pub(super) async fn bare_clickhouse(
         &self,
         name: &str,
         compression: bool,
@@ -131,7 +131,7 @@ impl Stage {
             compression,
             ..ServerOptions::default()
         };
-        let engine = self.wait(open_server(&options, VIEW_GENERATION))?;
+        let engine = open_server(&options, VIEW_GENERATION).await?;
         Ok((clickhouse, engine))
     }
 
