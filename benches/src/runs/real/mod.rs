@@ -12,6 +12,7 @@ mod edge;
 mod formats;
 mod intents;
 mod raw_producer;
+mod rebuild;
 mod replay;
 mod search;
 mod sink;
@@ -62,6 +63,7 @@ pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
     let load = edge::run(&stage, [&filled, &copied], &corpus, real, &mut report)?;
     let tables = analytics::run(&stage, &filled, &load, &mut report)?;
     let objects = replay::run(&stage, &filled, &load, &mut report)?;
+    rebuild::run(&stage, &filled, &load, tables, &mut report)?;
     drop(filled);
     search::run(&stage, real.audit_events, &mut report)?;
     together::run(&stage, &copied, &load, [tables, objects], &mut report)?;
