@@ -28,6 +28,9 @@ enum Run {
     Memory(Memory),
     /// The roles over the real engines of infra/dev, each beside what its engine does without it.
     Real(Real),
+    /// The roles over the real engines: memory while they are ten million events behind, and how long lanes stand when a
+    /// process goes.
+    Roles(Roles),
     /// What calls of the service clients cost: a report of what their own benchmarks found (`tools/bench-clients`).
     Clients {
         /// One JSON object a line.
@@ -46,19 +49,25 @@ enum Run {
 }
 
 #[derive(Debug, Args)]
-struct Over {
+struct Source {
     /// Folder of recordings: *.jsonl or *.jsonl.zst, one rrweb event a line.
     #[arg(long, env = "CORPUS", default_value = "samples/recordings")]
     corpus: PathBuf,
     /// Where the report goes.
     #[arg(long, default_value = "benches/results")]
     out: PathBuf,
-    /// How long each load lasts.
-    #[arg(long, default_value_t = 20)]
-    seconds: u64,
     /// Connections of the load generator.
     #[arg(long, default_value_t = 32)]
     connections: usize,
+}
+
+#[derive(Debug, Args)]
+struct Over {
+    #[command(flatten)]
+    source: Source,
+    /// How long each load lasts.
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
 }
 
 #[derive(Debug, Args)]
@@ -93,21 +102,23 @@ struct Memory {
 
 #[derive(Debug, Args)]
 struct Real {
-    /// Folder of recordings: *.jsonl or *.jsonl.zst, one rrweb event a line.
-    #[arg(long, env = "CORPUS", default_value = "samples/recordings")]
-    corpus: PathBuf,
-    /// Where the report goes.
-    #[arg(long, default_value = "benches/results")]
-    out: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// Raw JSON that the log is filled with, MB.
     #[arg(long, default_value_t = 1_200)]
     megabytes: usize,
     /// Audit events that the other log is filled with.
     #[arg(long, default_value_t = 40_000)]
     audit_events: usize,
-    /// Connections of the load generator.
-    #[arg(long, default_value_t = 32)]
-    connections: usize,
+}
+
+#[derive(Debug, Args)]
+struct Roles {
+    #[command(flatten)]
+    source: Source,
+    /// Events in the log before a view begins.
+    #[arg(long, default_value_t = 10_000_000)]
+    lag_events: usize,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -116,6 +127,7 @@ fn main() -> anyhow::Result<()> {
         Run::Views(views) => runs::views::run(&views),
         Run::Memory(memory) => runs::memory::run(&memory),
         Run::Real(real) => runs::real::run(&real),
+        Run::Roles(roles) => runs::real::run_roles(&roles),
         Run::Clients { figures, out } => runs::clients::run(&figures, &out),
         Run::ServeEdge { folder } => hindsight_benches::edge::serve(&folder),
     }

@@ -22,13 +22,13 @@ const RAW_APPENDS: usize = 300;
 
 pub(crate) fn run(over: &Over) -> anyhow::Result<()> {
     let mut report = Report::new();
-    let flushes = Corpus::of_flushes(&over.corpus)?;
-    let small = Corpus::of_small_events(&over.corpus)?;
+    let flushes = Corpus::of_flushes(&over.source.corpus)?;
+    let small = Corpus::of_small_events(&over.source.corpus)?;
     describe(&mut report, "flushes", &flushes);
     describe(&mut report, "batches of 100 events that are no snapshots", &small);
     report.note(format!(
         "per core: divided by the user and system time of the edge's process, HTTP, log and fsync included; {} connections, {RUNS} runs of {} s, the median counts",
-        over.connections, over.seconds
+        over.source.connections, over.seconds
     ));
 
     let inflate = bounds::megabytes_per_core(&flushes, bounds::inflate);
@@ -89,7 +89,7 @@ pub(crate) fn run(over: &Over) -> anyhow::Result<()> {
         )
         .beside("inflate + validate alone", bound);
     answered(&mut report, "100-event batches", figures.answers, append.p50);
-    report.write(&over.out, "edge")
+    report.write(&over.source.out, "edge")
 }
 
 fn answered(report: &mut Report, name: &str, answers: Spread, append_ms: f64) {
@@ -141,7 +141,7 @@ fn measure(corpus: &Corpus, over: &Over) -> anyhow::Result<Figures> {
 fn once(corpus: &Corpus, over: &Over) -> anyhow::Result<(Sent, Duration)> {
     let edge = EdgeProcess::start()?;
     let load = Load {
-        connections: over.connections,
+        connections: over.source.connections,
         bytes_per_s: None,
         until: Until::Elapsed(Duration::from_secs(over.seconds)),
         watched_every: usize::MAX,

@@ -20,9 +20,9 @@ use crate::Memory;
 pub(crate) fn run(memory: &Memory) -> anyhow::Result<()> {
     let over = &memory.paced.over;
     let mut report = Report::new();
-    let corpus = Corpus::of_flushes(&over.corpus)?;
+    let corpus = Corpus::of_flushes(&over.source.corpus)?;
     describe(&mut report, "flushes", &corpus);
-    std::fs::create_dir_all(&over.out)?;
+    std::fs::create_dir_all(&over.source.out)?;
     let mut peaks = Vec::new();
     for (name, stopped) in [("all views running", false), ("ClickHouse stopped", true)] {
         let (sent, samples) = curve(memory, &corpus, stopped)?;
@@ -75,9 +75,9 @@ pub(crate) fn run(memory: &Memory) -> anyhow::Result<()> {
         } else {
             "memory-running.csv"
         };
-        std::fs::write(over.out.join(file), lines(&samples))?;
+        std::fs::write(over.source.out.join(file), lines(&samples))?;
     }
-    report.write(&over.out, "memory")
+    report.write(&over.source.out, "memory")
 }
 
 fn curve(memory: &Memory, corpus: &Corpus, stopped: bool) -> anyhow::Result<(Sent, Vec<Sample>)> {
@@ -87,7 +87,7 @@ fn curve(memory: &Memory, corpus: &Corpus, stopped: bool) -> anyhow::Result<(Sen
         child.signal(Signal::STOP)?;
     }
     let load = Load {
-        connections: memory.paced.over.connections,
+        connections: memory.paced.over.source.connections,
         bytes_per_s: Some(memory.paced.pace * 1e6),
         until: Until::Events(memory.events),
         watched_every: usize::MAX,

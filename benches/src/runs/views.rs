@@ -30,7 +30,7 @@ const PLAYED_EVERY: usize = 4;
 
 pub(crate) fn run(views: &Views) -> anyhow::Result<()> {
     let mut report = Report::new();
-    let corpus = Corpus::of_flushes(&views.paced.over.corpus)?;
+    let corpus = Corpus::of_flushes(&views.paced.over.source.corpus)?;
     describe(&mut report, "flushes", &corpus);
     report.note(format!(
         "sessions are closed and compacted after {} s of silence (replay.close_after_seconds), at zstd level 3",
@@ -40,7 +40,7 @@ pub(crate) fn run(views: &Views) -> anyhow::Result<()> {
     report.row("inflate + validate alone, per core", validate, "MB/s raw");
     paced(views, &corpus, &mut report)?;
     full_speed(views, &corpus, &mut report)?;
-    report.write(&views.paced.over.out, "views")
+    report.write(&views.paced.over.source.out, "views")
 }
 
 /// What a load cost.
@@ -58,7 +58,7 @@ struct Cost {
 fn full_speed(views: &Views, corpus: &Corpus, report: &mut Report) -> anyhow::Result<()> {
     let server = start(views)?;
     let load = Load {
-        connections: views.paced.over.connections,
+        connections: views.paced.over.source.connections,
         bytes_per_s: None,
         until: Until::Elapsed(Duration::from_secs(views.paced.over.seconds / 3)),
         watched_every: usize::MAX,
@@ -104,7 +104,7 @@ fn paced(views: &Views, corpus: &Corpus, report: &mut Report) -> anyhow::Result<
     let pace = views.paced.pace * 1e6;
     let batches_per_s = pace / (corpus.raw_bytes() as f64 / corpus.batches.len() as f64);
     let load = Load {
-        connections: views.paced.over.connections,
+        connections: views.paced.over.source.connections,
         bytes_per_s: Some(pace),
         until: Until::Elapsed(Duration::from_secs(views.paced.over.seconds)),
         watched_every: (batches_per_s / WATCHED_PER_S).ceil() as usize,

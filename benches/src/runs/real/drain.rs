@@ -20,7 +20,7 @@ use super::stage::{Site, Stage, VIEW_GENERATION};
 /// The share of the records at which the figure is taken.
 const SHARE: f64 = 0.85;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-const DRAINED_WITHIN: Duration = Duration::from_secs(180);
+const DRAINED_WITHIN: Duration = Duration::from_secs(600);
 
 /// How fast it was.
 pub(super) struct Drained {

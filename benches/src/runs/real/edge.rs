@@ -114,7 +114,7 @@ fn fill(
     let mut role = stage.wait(site.installation.start("ingest", &address, &[]));
     let process = Process(role.id());
     let sending = Sending {
-        connections: real.connections,
+        connections: real.source.connections,
         bytes_per_s: None,
         until: Until::RawBytes(real.megabytes * 1_000_000 / LOADS),
         watched_every: usize::MAX,

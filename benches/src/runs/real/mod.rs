@@ -11,19 +11,21 @@ mod drain;
 mod edge;
 mod formats;
 mod intents;
+mod lag;
 mod raw_producer;
 mod rebuild;
 mod replay;
 mod search;
 mod sink;
 mod stage;
+mod standstill;
 mod together;
 
 use hindsight_benches::corpus::Corpus;
 use hindsight_benches::report::Report;
 
 use super::describe;
-use crate::Real;
+use crate::{Real, Roles};
 use stage::Stage;
 
 /// Requests in flight of a bound: as many as a view has lanes.
@@ -51,7 +53,7 @@ impl Load {
 
 pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
     let mut report = Report::new();
-    let corpus = Corpus::of_flushes(&real.corpus)?;
+    let corpus = Corpus::of_flushes(&real.source.corpus)?;
     describe(&mut report, "flushes", &corpus);
     report.note(format!(
         "the log: {} MB of raw JSON in 8 partitions; engines as infra/dev starts them, one of each, on the same cores",
@@ -69,5 +71,16 @@ pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
     together::run(&stage, &copied, &load, [tables, objects], &mut report)?;
     drop(copied);
     intents::run(&stage, &mut report)?;
-    report.write(&real.out, "real")
+    report.write(&real.source.out, "real")
+}
+
+/// What roles need while they are far behind, and how long lanes stand when a role goes.
+pub(crate) fn run_roles(roles: &Roles) -> anyhow::Result<()> {
+    let mut report = Report::new();
+    let corpus = Corpus::of_flushes(&roles.source.corpus)?;
+    describe(&mut report, "flushes", &corpus);
+    let stage = Stage::start()?;
+    standstill::run(&stage, &corpus, roles, &mut report)?;
+    lag::run(&stage, roles, &mut report)?;
+    report.write(&roles.source.out, "roles")
 }

@@ -75,11 +75,24 @@ impl Stage {
         self.runtime.block_on(of)
     }
 
+    /// Does something beside what is waited for.
+    pub(super) fn spawn(&self, of: impl Future<Output = ()> + Send + 'static) -> tokio::task::JoinHandle<()> {
+        self.runtime.spawn(of)
+    }
+
     /// An installation with this name.
     pub(super) fn site(&self, name: &str) -> anyhow::Result<Site> {
+        self.site_with(name, &[])
+    }
+
+    /// Likewise, with settings of its own: section, key and value.
+    pub(super) fn site_with(&self, name: &str, more: &[(&str, &str, &str)]) -> anyhow::Result<Site> {
         let folder = self.folder(name)?;
         let clickhouse = ClickHouse::start(&folder.join("clickhouse"));
         let mut settings = Settings::naming(name, &self.exports, &clickhouse.url);
+        for (section, key, value) in more {
+            settings.set(section, key, value);
+        }
         Ok(Site {
             name: name.to_owned(),
             installation: Installation::new(&folder, &mut settings),

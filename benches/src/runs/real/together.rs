@@ -7,7 +7,7 @@ use super::Load;
 use super::drain::drain;
 use super::stage::{Site, Stage};
 
-const VIEWS: [&str; 3] = ["analytics", "search", "replay"];
+pub(super) const VIEWS: [&str; 3] = ["analytics", "search", "replay"];
 
 /// `bounds`: what ClickHouse and S3 do by themselves, MB of raw JSON a second.
 pub(super) fn run(
