@@ -105,10 +105,10 @@ struct Real {
     #[command(flatten)]
     source: Source,
     /// Raw JSON that the log is filled with, MB.
-    #[arg(long, default_value_t = 1_200)]
+    #[arg(long, default_value_t = 6_000)]
     megabytes: usize,
     /// Audit events that the other log is filled with.
-    #[arg(long, default_value_t = 40_000)]
+    #[arg(long, default_value_t = 400_000)]
     audit_events: usize,
 }
 

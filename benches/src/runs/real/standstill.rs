@@ -27,7 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it is looked at what comes of something.
 const AFTERWARDS: Duration = Duration::from_secs(12);
-const VIEW: [&str; 2] = ["--only", "analytics"];
+/// A view of recordings alone: where there are two topics a group may give one process all of the other.
+const VIEW: [&str; 2] = ["--only", "replay"];
 
 pub(super) fn run(stage: &Stage, corpus: &Corpus, roles: &Roles, report: &mut Report) -> anyhow::Result<()> {
     let timeout = SESSION_TIMEOUT.as_millis().to_string();
@@ -143,7 +144,7 @@ impl Drop for Lanes {
 }
 
 async fn watch(log: Arc<KafkaLog>, partitions: Vec<Partition>, seen: Arc<Mutex<Seen>>) {
-    let group = group("analytics", VIEW_GENERATION);
+    let group = group(VIEW[1], VIEW_GENERATION);
     let mut moved: Vec<(Offset, Instant)> = vec![(0, Instant::now()); partitions.len()];
     loop {
         for (partition, (at, since)) in partitions.iter().zip(&mut moved) {
