@@ -292,6 +292,8 @@ impl Settings {
         config.set("max.poll.interval.ms", ms(self.session_timeout));
         config.set("heartbeat.interval.ms", ms(self.session_timeout / 10));
         config.set("queued.max.messages.kbytes", (self.fetch_bytes / KIB).to_string());
+        // A queue that was full is looked at again so soon; librdkafka's own second leaves a reader that is behind idle.
+        config.set("fetch.queue.backoff.ms", "10");
         config.set("fetch.max.bytes", fetch.to_string());
         config.set("receive.message.max.bytes", (fetch + MIB).to_string());
         config
