@@ -122,6 +122,12 @@ impl Materializer for SearchView {
         self.write(name, batch).await
     }
 
+    /// A rebuild may have ended between the start of this process and its membership.
+    async fn on_assigned(&self, _partition: Partition) -> Result<(), ViewError> {
+        let followed = self.engine.follow().await;
+        followed.map_err(|error| ViewError(error.to_string()))
+    }
+
     async fn has_rows(&self, partition: Partition) -> Result<bool, ViewError> {
         let committed = self
             .engine
