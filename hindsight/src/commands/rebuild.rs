@@ -30,6 +30,10 @@ pub(crate) struct Rebuild {
     /// Of analytics: leave the audit events as they are, for when the log has forgotten some.
     #[arg(long)]
     keep_audit: bool,
+    /// Of search and replay-index: go on where something would be lost: audit events of an index that can't be read and that
+    /// the log has forgotten, records that the engine does not take, sessions whose objects are gone.
+    #[arg(long)]
+    accept_loss: bool,
     /// The library of the embedded ClickHouse [default: in the cache, see `make libchdb`].
     #[arg(long, value_name = "FILE", env = "HINDSIGHT_LIBCHDB")]
     libchdb: Option<PathBuf>,
@@ -51,6 +55,7 @@ impl Rebuild {
         let plan = Plan {
             view: self.view,
             keep_audit: self.keep_audit,
+            accept_loss: self.accept_loss,
         };
         let told = Told::default();
         let words = tokio::runtime::Runtime::new()?
