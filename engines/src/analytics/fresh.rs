@@ -106,7 +106,7 @@ impl Fresh {
             let made = self::tables(engine, &self.current).await;
             self.there = made.map_err(SwitchError::Untouched)?;
         }
-        let replaced = format!("{}{now_s}", replaced(&self.current));
+        let replaced = self.free(engine, now_s).await.map_err(SwitchError::Untouched)?;
         failpoint::step("rebuild-rename");
         let renamed = engine.alter(ddl::rename_database(&self.filling, &replaced)).await;
         renamed.map_err(SwitchError::Untouched)?;
@@ -122,6 +122,16 @@ impl Fresh {
             exchanged.map_err(|error| SwitchError::of(&tables[..number], error))?;
         }
         Ok(())
+    }
+
+    /// The first name of what is replaced that no rebuild of this second has.
+    async fn free(&self, engine: &dyn Analytics, now_s: i64) -> Result<String, QueryError> {
+        let prefix = replaced(&self.current);
+        let taken = named(engine, &prefix).await?;
+        let mut names = (now_s..).map(|moment| format!("{prefix}{moment}"));
+        Ok(names
+            .find(|name| !taken.contains(name))
+            .expect("moments don't end"))
     }
 
     /// What was filled is not wanted.

@@ -1,9 +1,12 @@
 //! `hindsight rebuild` as operators run it: what comes out is what was there, whenever it was killed before; and it is
 //! refused where something would be lost.
 
+mod refusals;
+
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use hindsight_chaos::engines::{CLICKHOUSE_PASSWORD, CLICKHOUSE_USER, ClickHouse, Held, Settings, libchdb};
@@ -35,25 +38,45 @@ fn rebuilt(folder: &Path, view: &str) -> String {
     words(&output)
 }
 
-/// Starts one and kills it as soon as it says that it has come to this part; it may have come further.
-fn killed_at(folder: &Path, view: &str, part: &str) {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_hindsight"))
+/// Starts one that dies at a step, which it passes so often before.
+fn killed_at(folder: &Path, view: &str, step: &str, passes: u32) {
+    let output = Command::new(env!("CARGO_BIN_EXE_hindsight"))
         .current_dir(folder)
         .args(arguments(view, libchdb().to_str().unwrap()))
         .env_remove("HINDSIGHT_CONFIG")
+        .env("FAILPOINTS", format!("{step}={passes}*off->return(die)"))
+        .output()
+        .unwrap();
+    let signal = output.status.signal();
+    assert!(
+        signal.is_some(),
+        "{view} never came to {step}: {}",
+        words(&output)
+    );
+}
+
+/// Starts one over real engines that stands still before it compares, for as long as another one takes to be refused.
+fn rebuild_begun(folder: &Path, config: &str, view: &str) -> Child {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_hindsight"))
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .args(["rebuild", view, "--config", config])
+        .env("FAILPOINTS", "rebuild-compare=sleep(8000)")
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(process.stderr.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
-    assert!(
-        said.any(|line| line.starts_with(part)),
-        "{view} never came to {part}"
-    );
-    process.kill().unwrap();
-    process.wait().unwrap();
+    let mut said = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut before = Vec::new();
+    let mut compares = said
+        .by_ref()
+        .map_while(Result::ok)
+        .inspect(|line| before.push(line.clone()));
+    let compares = compares.any(|line| line.starts_with("comparing"));
+    assert!(compares, "{view} never came to compare: {before:?}");
+    std::thread::spawn(move || said.for_each(drop));
+    process
 }
 
 /// Statements on the tables themselves, while nothing else runs on the folder.
@@ -171,14 +194,29 @@ async fn what_is_rebuilt_is_what_was_there_whenever_it_was_killed_before() {
     let mut lost = truncated(&ANALYTICS);
     lost.push("DROP TABLE hindsight_g1.segments".into());
     on_tables(&data, &lost).await;
-    for part in ["flush objects", "switching"] {
-        killed_at(&folder, "replay-index", part);
+    let mut killed = 0;
+    for step in [
+        "rebuild-insert",
+        "rebuild-compare",
+        "rebuild-rename",
+        "rebuild-exchange",
+    ] {
+        killed_at(&folder, "replay-index", step, 0);
+        killed += 1;
     }
     rebuilt(&folder, "replay-index");
     let altered = "ALTER TABLE hindsight_g1.recorder_events DROP COLUMN text";
     on_tables(&data, &[altered.into()]).await;
-    for part in ["log", "facts of sessions", "switching"] {
-        killed_at(&folder, "analytics", part);
+    for (step, passes) in [
+        ("rebuild-log", 1),
+        ("rebuild-compare", 0),
+        ("rebuild-rename", 0),
+        ("rebuild-exchange", 0),
+        ("rebuild-exchange", 1),
+        ("rebuild-exchange", 3),
+    ] {
+        killed_at(&folder, "analytics", step, passes);
+        killed += 1;
     }
     let said = rebuilt(&folder, "analytics");
     assert!(
@@ -186,14 +224,19 @@ async fn what_is_rebuilt_is_what_was_there_whenever_it_was_killed_before() {
         "{said}"
     );
     std::fs::remove_dir_all(data.join("search")).unwrap();
-    for part in ["log", "switching"] {
-        killed_at(&folder, "search", part);
+    for (step, passes) in [("rebuild-log", 1), ("rebuild-compare", 0), ("rebuild-put", 0)] {
+        killed_at(&folder, "search", step, passes);
+        killed += 1;
     }
     let said = rebuilt(&folder, "search");
     assert!(said.contains("0 batches of objects"), "{said}");
     let databases =
         "SELECT countIf(name LIKE '%filling%'), countIf(name LIKE '%replaced%') > 1 FROM system.databases";
     assert_eq!(on_tables(&data, &[databases.into()]).await.trim(), "0\t1");
+    // What a rebuild leaves that nobody begins anew.
+    let left = "CREATE DATABASE hindsight_g1_filling_1";
+    on_tables(&data, &[left.into()]).await;
+    std::fs::create_dir(data.join("search-g3")).unwrap();
 
     let mut command = command(&[], &data);
     command
@@ -204,20 +247,36 @@ async fn what_is_rebuilt_is_what_was_there_whenever_it_was_killed_before() {
     oracle::check(&running, &writers).await;
     assert_eq!(found_sessions(&running).await, 3);
     let started = Instant::now();
-    while data.join("search").exists() {
+    while data.join("search").exists() || data.join("search-g3").exists() {
         assert!(
             started.elapsed() < WITHIN,
-            "what was replaced is dropped after the grace"
+            "what was replaced, or left, is dropped after the grace"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let told = jobs(&folder);
     let done: Vec<_> = told.iter().filter(|job| job["state"] == "done").collect();
-    assert!(told.len() == 10 && done.len() >= 3, "{told:?}");
-    assert_eq!(told[9]["kind"], "rebuild search");
-    assert!(told[9]["words"].as_str().unwrap().contains("records of the log"));
+    assert!(told.len() == killed + 3 && done.len() == 3, "{told:?}");
+    let last = told.last().unwrap();
+    assert_eq!(last["kind"], "rebuild search");
+    assert!(last["words"].as_str().unwrap().contains("records of the log"));
+    let log = data.with_extension("log");
+    while !std::fs::read_to_string(&log)
+        .unwrap()
+        .contains("what rebuilds left is dropped")
+    {
+        assert!(started.elapsed() < WITHIN, "so are tables");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     assert_eq!(running.stop(), Some(0));
-    assert_eq!(jobs(&folder), told, "the folder says what the process said");
+    let ids = |jobs: &[Value]| jobs.iter().map(|job| job["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(
+        ids(&jobs(&folder)),
+        ids(&told),
+        "the folder says what the process said"
+    );
+    let left = "SELECT count() FROM system.databases WHERE name LIKE 'hindsight_g1_%'";
+    assert_eq!(on_tables(&data, &[left.into()]).await.trim(), "0");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -317,7 +376,13 @@ async fn audit_events_that_the_log_forgot_refuse_a_rebuild_with_their_dates() {
             assert!(words(&refused).contains(why), "{why}: {}", words(&refused));
         }
     }
-    on_tables(&data, &truncated(&["batches", "recorder_events", "sessions"])).await;
+    // A table that is lost stays so, and a start says so, until a rebuild has filled it.
+    let mut lost = truncated(&["recorder_events", "sessions"]);
+    lost.push("DROP TABLE hindsight_g1.batches SYNC".into());
+    on_tables(&data, &lost).await;
+    assert_eq!(rebuild(&folder, "analytics").status.code(), Some(1));
+    let there = "EXISTS TABLE hindsight_g1.batches";
+    assert_eq!(on_tables(&data, &[there.into()]).await.trim(), "0");
     let libchdb = libchdb();
     let arguments = arguments("analytics", libchdb.to_str().unwrap());
     let arguments = [&arguments[..], &["--keep-audit"]];
@@ -352,7 +417,7 @@ async fn over_real_engines_nobody_may_make_views_meanwhile() {
     let mut process = installation.start("process", "", &[]).await;
     let door = free_address();
     let doors = ["--clickhouse-listen", &door];
-    let mut serve = installation.start("serve", &reads, &doors).await;
+    let serve = installation.start("serve", &reads, &doors).await;
     let mut writers = [Writer::new(0, SEED)];
     let edge = format!("http://{edge}");
     for _ in 0..3 {
@@ -371,7 +436,7 @@ async fn over_real_engines_nobody_may_make_views_meanwhile() {
     .await;
 
     let config = installation.config.to_str().unwrap();
-    let rebuild = |view| hindsight(&folder, &["rebuild", view, "--config", config]);
+    let rebuild = |view: &str| hindsight(&folder, &["rebuild", view, "--config", config]);
     let busy = rebuild("replay-index");
     assert_eq!(busy.status.code(), Some(1), "{}", words(&busy));
     assert!(
@@ -384,23 +449,52 @@ async fn over_real_engines_nobody_may_make_views_meanwhile() {
         .map(|table| format!("SELECT * FROM {table} ORDER BY ALL"));
     let before = dump(&reader, &statements).await;
     for view in ["replay-index", "analytics"] {
-        let output = rebuild(view);
-        assert!(output.status.success(), "{}", words(&output));
-        assert_eq!(
-            dump(&reader, &statements).await,
-            before,
-            "served while and after {view} is rebuilt"
+        let mut running = rebuild_begun(&folder, config, view);
+        // One that is at work keeps the next one away, and comes to its end.
+        let second = rebuild(view);
+        assert_eq!(second.status.code(), Some(1), "{}", words(&second));
+        assert!(
+            words(&second).contains("another `hindsight rebuild`"),
+            "{}",
+            words(&second)
         );
+        loop {
+            let found = dump(&reader, &statements).await;
+            assert_eq!(found, before, "served while and after {view} is rebuilt");
+            if let Some(ended) = running.try_wait().unwrap() {
+                assert!(ended.success(), "{view} ended with {ended}");
+                break;
+            }
+        }
+        assert_eq!(dump(&reader, &statements).await, before);
     }
+    let search = &own.exports["ELASTICSEARCH_URL"];
+    // An index that can't be written any more is compared all the same.
+    let blocked = reqwest::Client::new()
+        .put(format!("{search}/hindsight-audit-g1-*/_settings"))
+        .header("content-type", "application/json")
+        .body(r#"{"index.blocks.write": true}"#);
+    assert!(blocked.send().await.unwrap().status().is_success());
     let output = rebuild("search");
     assert!(output.status.success(), "{}", words(&output));
-    assert!(words(&output).contains("3 audit events"), "{}", words(&output));
+    let said = words(&output);
+    assert!(
+        said.contains("3 audit events") && !said.contains("not compared"),
+        "{said}"
+    );
+    // What serves follows: the replaced indices are of no use to it.
+    for family in ["audit", "activity"] {
+        let found = reqwest::get(format!("{search}/_cat/indices/hindsight-{family}-g1-*?h=index"));
+        for index in found.await.unwrap().text().await.unwrap().lines() {
+            let dropped = reqwest::Client::new().delete(format!("{search}/{index}"));
+            assert!(dropped.send().await.unwrap().status().is_success(), "{index}");
+        }
+    }
     oracle::check(&reader, &writers).await;
     let told = hindsight(&folder, &["jobs", "--config", config]);
     assert!(words(&told).contains("rebuild analytics"), "{}", words(&told));
 
     let _process = installation.start("process", "", &[]).await;
-    installation.restart(&mut serve).await.unwrap();
     assert!(writers[0].send_both(&edge, &installation.write_key).await);
     oracle::check(&reader, &writers).await;
     assert_eq!(found_sessions(&reader).await, 1);

@@ -6,6 +6,7 @@
 use hindsight_engines::analytics::{
     Analytics, ExpectedBlock, InsertError, Query, Settles, expected_blocks, query_rows, settle,
 };
+use hindsight_engines::failpoint;
 use hindsight_schemas::row_binary::Micros;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -73,6 +74,7 @@ impl<'a, R: Settles> Filler<'a, R> {
 
     async fn insert(&self, name: &str, expected: &ExpectedBlock) -> Result<(), RebuildError> {
         let mut tries = Tries::default();
+        failpoint::step("rebuild-insert");
         let mut inserted = self.engine.insert(&expected.block).await;
         loop {
             let Err(error) = inserted else {

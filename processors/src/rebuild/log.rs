@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use futures::stream::{self, Stream, StreamExt};
+use hindsight_engines::failpoint;
 use hindsight_engines::log::{EventLog, ReadBounds, StoredRecord};
 use hindsight_schemas::ids::{Offset, Partition};
 use hindsight_schemas::reason::Reason;
@@ -245,6 +246,7 @@ async fn prepare<M: Materializer>(
 
 async fn write<M: Materializer>(view: &Arc<M>, page: &Page<M>) -> Result<Rejected, RebuildError> {
     let (name, mut tries) = (&page.name, Tries::default());
+    failpoint::step("rebuild-log");
     let mut written = view.write(name, &page.batch).await;
     loop {
         written = match written {
@@ -254,5 +256,154 @@ async fn write<M: Materializer>(view: &Arc<M>, page: &Page<M>) -> Result<Rejecte
             Err(WriteError::Ambiguous(_)) => view.settle(name, &page.batch).await,
             Err(WriteError::Refused(_)) => view.write(name, &page.batch).await,
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use futures::TryStreamExt;
+    use hindsight_engines::log::embedded::{EmbeddedLog, Options};
+    use hindsight_engines::log::{Committed, NewRecord, Route};
+    use hindsight_engines::search::embedded::{EmbeddedSearch, WriterMemory};
+    use hindsight_schemas::ids::{Position, Topic};
+
+    use super::*;
+    use crate::search::SearchView;
+
+    const PARTITION: Partition = Partition {
+        topic: Topic::Recordings,
+        partition: 0,
+    };
+
+    /// A log of one partition that keeps nothing longer than it must.
+    async fn log_of(folder: &std::path::Path, records: u8) -> EmbeddedLog {
+        let options = Options {
+            partitions: 1,
+            retention_age: Duration::ZERO,
+            retention_interval: Duration::from_secs(3600),
+            ..Options::default()
+        };
+        let log = EmbeddedLog::open(&folder.join("log"), options).unwrap();
+        for number in 0..records {
+            let record = NewRecord {
+                topic: PARTITION.topic,
+                to: Route::Partition(0),
+                key: Bytes::new(),
+                value: Some(vec![number].into()),
+                headers: Vec::new(),
+            };
+            log.append(vec![record]).await.unwrap();
+        }
+        log
+    }
+
+    fn view_of(folder: &std::path::Path) -> Arc<SearchView> {
+        let engine = EmbeddedSearch::open(&folder.join("search"), WriterMemory::default()).unwrap();
+        Arc::new(SearchView::new(Arc::new(engine), 1))
+    }
+
+    async fn reach_of(log: &EmbeddedLog, to: Offset) -> Reach {
+        let committed = Committed {
+            offset: to,
+            metadata: "done v1".into(),
+        };
+        let commits = [(PARTITION, committed)].into();
+        Reach::of(log, &[PARTITION.topic], &commits).await.unwrap()
+    }
+
+    fn position(log: &EmbeddedLog, offset: Offset) -> Position {
+        Position {
+            log_id: log.id(PARTITION.topic),
+            partition: PARTITION,
+            offset,
+        }
+    }
+
+    #[tokio::test]
+    async fn records_up_to_the_commit_are_applied_and_those_that_cannot_be_read_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, view) = (log_of(folder.path(), 5).await, view_of(folder.path()));
+        let (mut records, mut passed, mut rejected) = (0, 0, Rejected::default());
+        let reach = reach_of(&log, 4).await;
+        let mut pages = std::pin::pin!(each_page(&log, &reach, &view));
+        while let Some(applied) = pages.try_next().await.unwrap() {
+            records += applied.records;
+            passed += applied.passed;
+            rejected.add(applied.rejected);
+        }
+        assert_eq!((records, passed, rejected.unreadable), (4, 4, 4));
+    }
+
+    #[tokio::test]
+    async fn what_retention_takes_before_it_is_read_is_left_to_the_objects() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, view) = (log_of(folder.path(), 3).await, view_of(folder.path()));
+        let mut reach = reach_of(&log, 3).await;
+        assert!(reach.has(position(&log, 0)));
+        log.retain().unwrap();
+        let pages: Vec<Applied> = each_page(&log, &reach, &view).try_collect().await.unwrap();
+        assert!(pages.iter().all(|applied| applied.records == 0), "{pages:?}");
+        for applied in pages {
+            reach.read_from(applied.partition, applied.from);
+        }
+        assert!(!reach.has(position(&log, 2)), "objects are asked for all of it");
+    }
+
+    #[tokio::test]
+    async fn retention_that_overtakes_the_reading_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, view) = (log_of(folder.path(), 3).await, view_of(folder.path()));
+        let (partition, stretch) = reach_of(&log, 3).await.partitions().next().unwrap();
+        let reading = Reading {
+            log: &log,
+            view: &view,
+            partition,
+            stretch,
+            begun: true,
+            at: 1,
+            ahead: None,
+        };
+        assert!(reading.page(1).await.unwrap().is_some());
+        log.retain().unwrap();
+        let overtaken = reading.page(1).await.err().expect("something is missing");
+        assert!(
+            overtaken.to_string().contains("the records 1 to 3 of partition"),
+            "{overtaken}"
+        );
+    }
+
+    #[test]
+    fn only_a_conflict_is_no_reason_to_refuse() {
+        let poison = |reason, detail: &str| Poison {
+            record: StoredRecord {
+                position: Position {
+                    log_id: hindsight_schemas::ids::LogId(uuid::Uuid::nil()),
+                    partition: PARTITION,
+                    offset: 7,
+                },
+                appended_at_ms: 0,
+                key: Bytes::new(),
+                value: None,
+                headers: Vec::new(),
+            },
+            reason,
+            detail: detail.into(),
+        };
+        let conflict = poison(Reason::Conflict, "another body came first");
+        let mut rejected = Rejected::of(0, std::slice::from_ref(&conflict));
+        assert!(rejected.refuse().is_ok());
+        rejected.add(Rejected::of(
+            1,
+            &[conflict, poison(Reason::PoisonBody, "field too long")],
+        ));
+        assert_eq!(
+            (rejected.unreadable, rejected.conflicts, rejected.others),
+            (1, 2, 1)
+        );
+        let words = rejected.refuse().unwrap_err().to_string();
+        assert!(words.contains("offset 7: field too long"), "{words}");
     }
 }

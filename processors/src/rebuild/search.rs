@@ -83,7 +83,7 @@ pub struct SearchFilled {
 /// What the old view has that the lanes had passed.
 enum Old {
     Events(u64),
-    /// It can't be read.
+    /// It can't be read, or need not be.
     Unread,
 }
 
@@ -140,6 +140,9 @@ impl Filling<'_> {
 
     /// Audit events have no archive: what the log has forgotten is in the old view alone, if it can be asked.
     async fn old(&mut self) -> Result<Old, RebuildError> {
+        if self.sources.accept_loss {
+            return Ok(Old::Unread);
+        }
         if let Some(old) = self.sources.old.clone() {
             match self.walk(&*old).await {
                 Err(RebuildError::Search(error)) => {
@@ -148,12 +151,9 @@ impl Filling<'_> {
                 walked => return walked,
             }
         }
-        if !self.sources.accept_loss {
-            let words = "the old index can't be read, so nothing tells whether it has them. --accept-loss goes on without \
-                         them";
-            let (analytics, log) = (&*self.sources.analytics, &*self.sources.log);
-            refuse_audit_behind(analytics, &self.sources.index, log, &self.reach, words).await?;
-        }
+        let words = "the old index can't be read, so nothing tells whether it has them. --accept-loss goes on without them";
+        let (analytics, log) = (&*self.sources.analytics, &*self.sources.log);
+        refuse_audit_behind(analytics, &self.sources.index, log, &self.reach, words).await?;
         Ok(Old::Unread)
     }
 
@@ -186,7 +186,8 @@ impl Filling<'_> {
         let of = Timestamp::from_microsecond(lost.occurred_at_us).unwrap_or_default();
         Ok(RebuildError::WouldLose(format!(
             "an audit event of {of} is found in search and no longer in the log, which reaches back to {since}; audit \
-             events have no archive yet, so it and others would be lost, and nothing was changed"
+             events have no archive yet, so it and others would be lost, and nothing was changed. --accept-loss goes on \
+             without them"
         )))
     }
 

@@ -35,6 +35,13 @@ pub(super) struct WholeIndex<'a> {
     pub(super) view_generation: u32,
 }
 
+/// A session, and its newest claim.
+struct Claimed {
+    project: ProjectId,
+    session: SessionId,
+    claim: SegmentPath,
+}
+
 #[derive(Deserialize)]
 struct Object {
     object: String,
@@ -60,43 +67,30 @@ impl WholeIndex<'_> {
 
     /// Sessions with a claim that are not named as closed.
     async fn sessions(&self) -> Result<u64, RebuildError> {
-        let (mut missing, mut last) = (0, None);
+        let (mut missing, mut newest) = (0, Vec::<Claimed>::new());
         let mut walk = Walk::new(&**self.replays.segments(), Prefix::Claims);
-        while let Some(page) = walk.page().await? {
-            let mut newest: Vec<(ProjectId, SessionId, SegmentPath)> = Vec::new();
-            // Claims of a session follow each other, oldest first.
-            for path in last
-                .take()
-                .into_iter()
-                .chain(page.into_iter().map(|listed| listed.path))
-            {
-                if let SegmentPath::Claim { project, session, .. } = &path {
-                    let (project, session) = (project.clone(), *session);
-                    if newest
-                        .last()
-                        .is_some_and(|(p, s, _)| (p, s) == (&project, &session))
-                    {
-                        newest.pop();
-                    }
-                    newest.push((project, session, path));
-                }
+        loop {
+            let page = walk.page().await?;
+            let ended = page.is_none();
+            for listed in page.into_iter().flatten() {
+                add_claim(&mut newest, listed.path);
             }
-            // Its next claim may be on the next page.
-            last = newest.last().map(|(_, _, path)| path.clone());
-            for of_project in newest.chunk_by(|(a, ..), (b, ..)| a == b) {
+            // The last session's next claim may be on the next page.
+            let last = if ended { None } else { newest.pop() };
+            for of_project in newest.chunk_by(|a, b| a.project == b.project) {
                 for part in of_project.chunks(NAMES) {
                     missing += self.unnamed_sessions(part).await?;
                 }
             }
+            if ended {
+                return Ok(missing);
+            }
+            newest = Vec::from_iter(last);
         }
-        Ok(missing)
     }
 
-    async fn unnamed_sessions(
-        &self,
-        claims: &[(ProjectId, SessionId, SegmentPath)],
-    ) -> Result<u64, RebuildError> {
-        let ids: Vec<Uuid> = claims.iter().map(|(_, session, _)| session.uuid()).collect();
+    async fn unnamed_sessions(&self, claims: &[Claimed]) -> Result<u64, RebuildError> {
+        let ids: Vec<Uuid> = claims.iter().map(|claimed| claimed.session.uuid()).collect();
         let sql = format!(
             "SELECT DISTINCT session_id AS session FROM {}.segments \
              WHERE generation > 0 AND project = {{project:String}} AND session_id IN {{ids:Array(UUID)}}",
@@ -104,12 +98,17 @@ impl WholeIndex<'_> {
         );
         let query = Query::new(sql)
             .setting("max_execution_time", LONGEST_S)
-            .param("project", claims[0].0.as_str())
+            .param("project", claims[0].project.as_str())
             .param("ids", &ids[..]);
         let named: Vec<Session> = query_rows(self.analytics, query).await?;
         let named: BTreeSet<Uuid> = named.into_iter().map(|named| named.session).collect();
         let mut missing = 0;
-        for (project, session, claim) in claims {
+        for Claimed {
+            project,
+            session,
+            claim,
+        } in claims
+        {
             if named.contains(&session.uuid()) || self.erased.contains(project, *session) {
                 continue;
             }
@@ -171,6 +170,25 @@ impl WholeIndex<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Claims of a session follow each other, oldest first.
+fn add_claim(newest: &mut Vec<Claimed>, claim: SegmentPath) {
+    let SegmentPath::Claim { project, session, .. } = &claim else {
+        return;
+    };
+    let (project, session) = (project.clone(), *session);
+    if newest
+        .last()
+        .is_some_and(|last| last.session == session && last.project == project)
+    {
+        newest.pop();
+    }
+    newest.push(Claimed {
+        project,
+        session,
+        claim,
+    });
 }
 
 fn is_kept(batch: &Batch) -> bool {

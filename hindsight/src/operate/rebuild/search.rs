@@ -52,7 +52,7 @@ impl Run<'_> {
             if filled.compared {
                 ""
             } else {
-                "; the old index can't be read, so it was not compared"
+                "; it was not compared with the old index"
             }
         ))
     }
