@@ -55,26 +55,26 @@ fn killed_at(folder: &Path, view: &str, step: &str, passes: u32) {
     );
 }
 
-/// Starts one over real engines that stands still before it compares, for as long as another one takes to be refused.
+/// Starts one over real engines that stands still before its switch, for as long as another one takes to be refused.
 fn rebuild_begun(folder: &Path, config: &str, view: &str) -> Child {
     let mut process = Command::new(env!("CARGO_BIN_EXE_hindsight"))
         .current_dir(folder)
         .env_clear()
         .env("HOME", folder)
         .args(["rebuild", view, "--config", config])
-        .env("FAILPOINTS", "rebuild-compare=sleep(8000)")
+        .env("FAILPOINTS", "rebuild-switch=sleep(8000)")
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let mut said = BufReader::new(process.stderr.take().unwrap()).lines();
     let mut before = Vec::new();
-    let mut compares = said
+    let mut lines = said
         .by_ref()
         .map_while(Result::ok)
         .inspect(|line| before.push(line.clone()));
-    let compares = compares.any(|line| line.starts_with("comparing"));
-    assert!(compares, "{view} never came to compare: {before:?}");
+    let switches = lines.any(|line| line.starts_with("switching"));
+    assert!(switches, "{view} never came to its switch: {before:?}");
     std::thread::spawn(move || said.for_each(drop));
     process
 }
@@ -118,6 +118,15 @@ async fn until(server: &Reader, statement: &str, expected: &str) {
             started.elapsed() < WITHIN,
             "{statement}: {found:?}, not {expected}"
         );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until the server of a folder has said so.
+async fn until_logged(data: &Path, said: &str) {
+    let (log, started) = (data.with_extension("log"), Instant::now());
+    while !std::fs::read_to_string(&log).unwrap().contains(said) {
+        assert!(started.elapsed() < WITHIN, "it never said: {said}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -224,7 +233,7 @@ async fn what_is_rebuilt_is_what_was_there_whenever_it_was_killed_before() {
         "{said}"
     );
     std::fs::remove_dir_all(data.join("search")).unwrap();
-    for (step, passes) in [("rebuild-log", 1), ("rebuild-compare", 0), ("rebuild-put", 0)] {
+    for (step, passes) in [("rebuild-log", 1), ("rebuild-compare", 0), ("rebuild-switch", 0)] {
         killed_at(&folder, "search", step, passes);
         killed += 1;
     }
@@ -260,14 +269,7 @@ async fn what_is_rebuilt_is_what_was_there_whenever_it_was_killed_before() {
     let last = told.last().unwrap();
     assert_eq!(last["kind"], "rebuild search");
     assert!(last["words"].as_str().unwrap().contains("records of the log"));
-    let log = data.with_extension("log");
-    while !std::fs::read_to_string(&log)
-        .unwrap()
-        .contains("what rebuilds left is dropped")
-    {
-        assert!(started.elapsed() < WITHIN, "so are tables");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_logged(&data, "what rebuilds left is dropped").await;
     assert_eq!(running.stop(), Some(0));
     let ids = |jobs: &[Value]| jobs.iter().map(|job| job["id"].clone()).collect::<Vec<_>>();
     assert_eq!(
@@ -343,7 +345,9 @@ async fn what_the_log_forgot_comes_from_objects_and_what_is_erased_does_not() {
     std::fs::remove_dir_all(data.join("search")).unwrap();
     let said = rebuilt(&folder, "search");
     assert!(said.contains("3 batches of objects"), "{said}");
-    let mut running = server(&data, 3600).await;
+    let mut command = command(&[], &data);
+    command.env("HINDSIGHT_LIFECYCLE__INTERVAL_SECONDS", "1");
+    let mut running = start(command, &data).await;
     assert_eq!(dump(&running, &statements).await, before);
     assert_eq!(found_sessions(&running).await, 1);
     for table in ["batches", "events", "segments", "sessions"] {
@@ -353,7 +357,17 @@ async fn what_the_log_forgot_comes_from_objects_and_what_is_erased_does_not() {
         );
         assert_eq!(running.sql(&of_erased).await.unwrap().trim(), "0", "{table}");
     }
+    until_logged(&data, "lifecycle removed what nobody needs").await;
     assert_eq!(running.stop(), Some(0));
+    let in_copies = format!(
+        "SELECT count(), countIf(session_id = '{}') FROM merge(REGEXP('^hindsight_g1_replaced_'), '^segments$')",
+        writers[1].session
+    );
+    let found = on_tables(&data, &[in_copies]).await;
+    assert!(
+        found.trim().ends_with("\t0") && !found.starts_with('0'),
+        "what is erased goes from the copies: {found}"
+    );
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

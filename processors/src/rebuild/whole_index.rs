@@ -22,7 +22,7 @@ use crate::erasure::ErasedSessions;
 use crate::lifecycle::removal::walk::Walk;
 
 /// Names that are looked up together.
-const NAMES: usize = 1_000;
+const NAMES: usize = 10_000;
 
 /// The index, and what it must name.
 pub(super) struct WholeIndex<'a> {

@@ -10,6 +10,7 @@ mod tables;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use hindsight_engines::failpoint;
 use hindsight_processors::erasure::ErasedSessions;
 use hindsight_processors::jobs::{JobLog, JobState, Progress, STEP_EVERY};
 use hindsight_processors::rebuild::{Rejected, Report};
@@ -205,7 +206,9 @@ impl Run<'_> {
     async fn switching(&mut self) -> anyhow::Result<()> {
         let switching = Progress::of("switching", None);
         (self.heard)(&switching);
-        Ok(self.job.note(switching).await?)
+        self.job.note(switching).await?;
+        failpoint::step("rebuild-switch");
+        Ok(())
     }
 
     /// Nobody may have written to what was just replaced.

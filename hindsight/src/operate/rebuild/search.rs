@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use bytes::Bytes;
-use hindsight_engines::failpoint;
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_engines::search::{Search, SearchError};
 use hindsight_engines::segments::{Put, SegmentPath};
@@ -35,7 +34,6 @@ impl Run<'_> {
             }
         };
         self.switching().await?;
-        failpoint::step("rebuild-put");
         let switch = SegmentPath::SearchView { generation: next };
         if segments.put_create(&switch, Bytes::new()).await? == Put::Exists {
             bail!("somebody else has rebuilt search meanwhile");
