@@ -261,6 +261,7 @@ async fn write<M: Materializer>(view: &Arc<M>, page: &Page<M>) -> Result<Rejecte
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::time::Duration;
 
     use bytes::Bytes;
@@ -278,15 +279,16 @@ mod tests {
         partition: 0,
     };
 
-    /// A log of one partition that keeps nothing longer than it must.
-    async fn log_of(folder: &std::path::Path, records: u8) -> EmbeddedLog {
-        let options = Options {
+    fn options() -> Options {
+        Options {
             partitions: 1,
-            retention_age: Duration::ZERO,
-            retention_interval: Duration::from_secs(3600),
             ..Options::default()
-        };
-        let log = EmbeddedLog::open(&folder.join("log"), options).unwrap();
+        }
+    }
+
+    /// A log of one partition.
+    async fn log_of(folder: &Path, records: u8) -> EmbeddedLog {
+        let log = EmbeddedLog::open(&folder.join("log"), options()).unwrap();
         for number in 0..records {
             let record = NewRecord {
                 topic: PARTITION.topic,
@@ -300,7 +302,20 @@ mod tests {
         log
     }
 
-    fn view_of(folder: &std::path::Path) -> Arc<SearchView> {
+    /// The same log, when retention has taken all that it holds.
+    fn forgotten(folder: &Path, log: EmbeddedLog) -> EmbeddedLog {
+        log.close();
+        drop(log);
+        let options = Options {
+            retention_age: Duration::ZERO,
+            ..options()
+        };
+        let log = EmbeddedLog::open(&folder.join("log"), options).unwrap();
+        log.retain().unwrap();
+        log
+    }
+
+    fn view_of(folder: &Path) -> Arc<SearchView> {
         let engine = EmbeddedSearch::open(&folder.join("search"), WriterMemory::default()).unwrap();
         Arc::new(SearchView::new(Arc::new(engine), 1))
     }
@@ -343,7 +358,7 @@ mod tests {
         let (log, view) = (log_of(folder.path(), 3).await, view_of(folder.path()));
         let mut reach = reach_of(&log, 3).await;
         assert!(reach.has(position(&log, 0)));
-        log.retain().unwrap();
+        let log = forgotten(folder.path(), log);
         let pages: Vec<Applied> = each_page(&log, &reach, &view).try_collect().await.unwrap();
         assert!(pages.iter().all(|applied| applied.records == 0), "{pages:?}");
         for applied in pages {
@@ -357,18 +372,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (log, view) = (log_of(folder.path(), 3).await, view_of(folder.path()));
         let (partition, stretch) = reach_of(&log, 3).await.partitions().next().unwrap();
-        let reading = Reading {
-            log: &log,
-            view: &view,
-            partition,
-            stretch,
-            begun: true,
-            at: 1,
-            ahead: None,
+        let page = async |log: &EmbeddedLog| {
+            let reading = Reading {
+                log,
+                view: &view,
+                partition,
+                stretch,
+                begun: true,
+                at: 1,
+                ahead: None,
+            };
+            reading.page(1).await
         };
-        assert!(reading.page(1).await.unwrap().is_some());
-        log.retain().unwrap();
-        let overtaken = reading.page(1).await.err().expect("something is missing");
+        assert!(page(&log).await.unwrap().is_some());
+        let log = forgotten(folder.path(), log);
+        let overtaken = page(&log).await.err().expect("something is missing");
         assert!(
             overtaken.to_string().contains("the records 1 to 3 of partition"),
             "{overtaken}"
