@@ -28,14 +28,16 @@ pub(super) fn ask_again<T>(
 /// Whether an error passes by itself while the cluster settles.
 fn passes(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{
-        BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable, LeaderNotAvailable,
-        NotCoordinator, NotLeaderForPartition, WaitingForCoordinator,
+        BrokerTransportFailure, CoordinatorLoadInProgress, CoordinatorNotAvailable, DestroyBroker,
+        LeaderNotAvailable, NotCoordinator, NotLeaderForPartition, WaitingForCoordinator,
     };
     matches!(
         code,
         BrokerTransportFailure
             | CoordinatorLoadInProgress
             | CoordinatorNotAvailable
+            // librdkafka took down its handle of a broker while the question was with it.
+            | DestroyBroker
             | LeaderNotAvailable
             | NotCoordinator
             | NotLeaderForPartition

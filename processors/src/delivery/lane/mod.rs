@@ -250,6 +250,9 @@ impl<B> Lane<B> {
         }
         if self.phase == Phase::Running && self.reader_at_end && !self.has_range() && self.stopping.is_none()
         {
+            if !self.is_final_due() {
+                self.recover();
+            }
             self.report_progress(true);
         }
     }

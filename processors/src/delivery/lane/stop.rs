@@ -42,6 +42,12 @@ impl<B> Lane<B> {
         self.effects.push(Effect::Stopped(error));
     }
 
+    /// What failed is over: a range went through, or nothing is left to do.
+    pub(super) fn recover(&mut self) {
+        self.failures = 0;
+        self.last_error = None;
+    }
+
     pub(super) fn forget(&mut self) {
         self.queue.clear();
         self.ahead = None;
@@ -52,5 +58,63 @@ impl<B> Lane<B> {
         self.repeat = None;
         self.stopping = None;
         self.reader_at_end = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use hindsight_engines::log::Committed;
+    use hindsight_schemas::ids::{LogId, Partition, Topic};
+    use uuid::Uuid;
+
+    use super::super::{Input, LaneSettings, LaneSpec, LaneState, Opened};
+    use super::*;
+    use crate::delivery::CutLimits;
+
+    fn lane() -> Lane<()> {
+        let partition = Partition {
+            topic: Topic::Audit,
+            partition: 0,
+        };
+        let spec = LaneSpec {
+            partition,
+            log_id: LogId(Uuid::from_u128(1)),
+            view_generation: 1,
+            version: 1,
+            limits: CutLimits::default(),
+            repeats: Arc::new(|_| true),
+            settings: LaneSettings::default(),
+        };
+        Lane::new(spec, Moment::ZERO + Duration::from_secs(3600))
+    }
+
+    fn opened() -> Opened {
+        Opened {
+            committed: Some(Committed {
+                offset: 4,
+                metadata: "done v1".into(),
+            }),
+            available: (0, 4),
+            has_rows: false,
+        }
+    }
+
+    #[test]
+    fn an_error_is_over_once_the_lane_has_begun_and_nothing_is_left() {
+        let mut lane = lane();
+        let mut now = Moment::ZERO;
+        lane.step(now, Input::OpenFailed("the log is away".into()));
+        assert_eq!(lane.state(), LaneState::Stopped);
+        now = now + Duration::from_secs(1);
+        lane.step(now, Input::Tick);
+        lane.step(now, Input::Opened(opened()));
+        lane.step(now, Input::Tick);
+        assert!(lane.last_error().is_some(), "what is left is not known yet");
+        lane.step(now, Input::EndOfPartition(4));
+        lane.step(now, Input::Tick);
+        assert_eq!((lane.state(), lane.last_error()), (LaneState::Running, None));
     }
 }

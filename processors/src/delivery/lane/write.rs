@@ -155,8 +155,7 @@ impl<B> Lane<B> {
         self.done = range.name.last + 1;
         self.appended_at_ms = range.appended_at_ms.or(self.appended_at_ms);
         self.meter.add(rejected, range.records as u64);
-        self.failures = 0;
-        self.last_error = None;
+        self.recover();
         self.idle_since = now;
         let Range {
             name,
