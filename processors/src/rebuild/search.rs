@@ -329,3 +329,105 @@ async fn events(view: &Arc<dyn Search>) -> Result<u64, SearchError> {
     };
     Ok(view.search_audit(any).await?.total)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use hindsight_engines::analytics::{Endpoint, HttpAnalytics, HttpOptions};
+    use hindsight_engines::log::embedded::{EmbeddedLog, Options};
+    use hindsight_engines::search::conformance::events;
+    use hindsight_engines::search::embedded::{EmbeddedSearch, WriterMemory};
+    use hindsight_engines::segments::LocalSegments;
+    use hindsight_schemas::ids::{LogId, Position};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const PARTITION: Partition = Partition {
+        topic: Topic::Audit,
+        partition: 0,
+    };
+
+    fn search(folder: &Path) -> Arc<dyn Search> {
+        Arc::new(EmbeddedSearch::open(folder, WriterMemory::default()).unwrap())
+    }
+
+    /// What of a search view is asked here; nothing of ClickHouse is.
+    fn sources(folder: &Path, old: Arc<dyn Search>, log: EmbeddedLog) -> SearchSources {
+        let nowhere = Endpoint {
+            url: "http://127.0.0.1:9/".into(),
+            user: String::new(),
+            password: String::new(),
+        };
+        let analytics: Arc<dyn Analytics> = Arc::new(HttpAnalytics::at(nowhere, HttpOptions::default()));
+        let segments: Arc<dyn hindsight_engines::segments::SegmentStore> =
+            Arc::new(LocalSegments::open(&folder.join("segments")).unwrap());
+        SearchSources {
+            old: Some(old),
+            fresh: search(&folder.join("fresh")),
+            replays: Arc::new(ReplayIndex::new(analytics.clone(), segments.clone(), 1)),
+            analytics,
+            index: "nowhere".into(),
+            log: Arc::new(log),
+            erased: ErasedSessions::new(segments),
+            commits: Commits::new(),
+            accept_loss: false,
+        }
+    }
+
+    /// The events of the conformance suite, each from the log at the offset of its number, save for one.
+    async fn view_with(folder: &Path, log_id: LogId, forgotten: Option<usize>) -> Arc<dyn Search> {
+        let old = search(&folder.join("old"));
+        let mut documents: Vec<_> = events()
+            .into_iter()
+            .map(|event| event.document(&"shop".parse().unwrap()))
+            .collect();
+        documents.sort_by_key(|document| document.occurred_at_us);
+        let writes = documents.into_iter().enumerate().map(|(number, mut document)| {
+            let log_id = if forgotten == Some(number) {
+                LogId(Uuid::nil())
+            } else {
+                log_id
+            };
+            document.position = Position {
+                log_id,
+                partition: PARTITION,
+                offset: number as u64,
+            };
+            SearchWrite::CreateAudit(Box::new(document))
+        });
+        let range = WriteRange {
+            log_id,
+            partition: PARTITION,
+            last: 8,
+        };
+        old.write(range, Arc::new(writes.collect())).await.unwrap();
+        old
+    }
+
+    #[tokio::test]
+    async fn any_event_that_the_log_has_forgotten_refuses_not_only_the_oldest() {
+        for (forgotten, refused) in [(None, false), (Some(0), true), (Some(5), true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let log = EmbeddedLog::open(&folder.path().join("log"), Options::default()).unwrap();
+            let log_id = log.id(PARTITION.topic);
+            let old = view_with(folder.path(), log_id, forgotten).await;
+            let sources = sources(folder.path(), old, log);
+            let reach = Reach::of(&*sources.log, &[PARTITION.topic], &sources.commits).await;
+            let mut filling = Filling {
+                sources: &sources,
+                view: Arc::new(SearchView::new(sources.fresh.clone(), 1)),
+                reach: reach.unwrap(),
+                filled: SearchFilled::default(),
+                progress: Progress::default(),
+                report: &|_| {},
+            };
+            let walked = filling.old().await;
+            assert_eq!(walked.is_err(), refused, "{forgotten:?}");
+            if let Err(error) = walked {
+                assert!(error.to_string().contains("no archive yet"), "{error}");
+            }
+        }
+    }
+}
