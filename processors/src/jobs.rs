@@ -30,7 +30,7 @@ pub enum JobState {
     Running,
     /// It did what it should.
     Done,
-    /// It ended with an error, and changed nothing that is read.
+    /// It ended with an error, which says so if it has changed what is read.
     Failed,
     /// Nothing was heard of it for a minute: its process was killed.
     Stopped,

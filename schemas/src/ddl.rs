@@ -128,6 +128,11 @@ pub fn exchange(table: &str, other: &str) -> String {
     format!("EXCHANGE TABLES {table} AND {other}")
 }
 
+/// A table gets another name, at once for whoever reads it.
+pub fn rename_table(from: &str, to: &str) -> String {
+    format!("RENAME TABLE {from} TO {to}")
+}
+
 /// A database with all its tables gets another name.
 pub fn rename_database(from: &str, to: &str) -> String {
     format!("RENAME DATABASE {from} TO {to}")
@@ -147,7 +152,12 @@ pub fn on_cluster(statements: Vec<String>, cluster: &str) -> Vec<String> {
         "ALTER TABLE ",
         "CREATE OR REPLACE VIEW ",
     ];
-    const MOVED: [&str; 3] = ["EXCHANGE TABLES ", "RENAME DATABASE ", "DROP DATABASE "];
+    const MOVED: [&str; 4] = [
+        "EXCHANGE TABLES ",
+        "RENAME TABLE ",
+        "RENAME DATABASE ",
+        "DROP DATABASE ",
+    ];
     if cluster.is_empty() {
         return statements;
     }

@@ -201,7 +201,11 @@ impl Analytics for HttpAnalytics {
 
     async fn alter(&self, statement: String) -> Result<(), QueryError> {
         for statement in ddl::on_cluster(vec![statement], &self.options.cluster) {
-            self.execute(Query::new(statement)).await?;
+            // What is dropped here was made to be dropped, however large it became.
+            let query = Query::new(statement)
+                .setting("max_table_size_to_drop", 0)
+                .setting("max_partition_size_to_drop", 0);
+            self.execute(query).await?;
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ use hindsight_schemas::row_binary::Row;
 use serde::de::DeserializeOwned;
 
 pub use block::{BlockBuilder, InsertBlock, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, blocks_of};
-pub use fresh::{Fresh, drop_replaced};
+pub use fresh::{Fresh, SwitchError, drop_left, replaced_tables};
 pub use http::{Endpoint, HttpAnalytics, HttpOptions};
 pub use query::{Param, Query};
 pub use server::{OpenError, ServerOptions, look_at_server, open_server, open_server_as_it_is};

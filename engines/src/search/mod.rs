@@ -314,6 +314,12 @@ pub trait Search: Send + Sync {
     /// Makes everything written before this call searchable, by whomever it was written.
     async fn refresh(&self) -> Result<(), SearchError>;
 
+    /// Makes sure that this is the view that is read, not one that was replaced since it was opened. Asked before anything
+    /// of a partition is written.
+    async fn follow(&self) -> Result<(), SearchError> {
+        Ok(())
+    }
+
     /// How the engine is; an error if it can't take writes.
     async fn health(&self) -> Result<SearchHealth, SearchError>;
 

@@ -383,6 +383,9 @@ async fn a_read_only_index_is_named_and_nothing_is_blamed_for_it() {
         let error = refusal(ElasticsearchSearch::open(options(servers::elasticsearch()), 9).await);
         assert!(matches!(error, Refusal::ReadOnly { .. }), "{error}");
         refusal(engine.health().await);
+        let read = ElasticsearchSearch::open_to_read(options(servers::elasticsearch()), 9).await;
+        let found = read.unwrap().search_audit(search("")).await.unwrap();
+        assert_eq!(found.total, 8, "whoever only reads is not kept out");
         operate(
             reqwest::Method::PUT,
             &format!("{index}/_settings"),

@@ -20,7 +20,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(2);
 ///
 /// No process may make views meanwhile: stop `hindsight up`, or every `hindsight process`. What is served stays as it is
 /// until the switch. It is refused, with dates, where objects and log together hold less than the view. A rebuild that
-/// ends early changes nothing and can be started again.
+/// ends before its switch changes nothing and can be started again.
 ///
 /// Of replay index and analytics the index comes first: sessions are found by it.
 #[derive(Debug, Args)]
@@ -30,6 +30,10 @@ pub(crate) struct Rebuild {
     /// Of analytics: leave the audit events as they are, for when the log has forgotten some.
     #[arg(long)]
     keep_audit: bool,
+    /// Of search and replay-index: go on where something would be lost: audit events that the log has forgotten, records
+    /// that the engine does not take, sessions whose objects are gone.
+    #[arg(long)]
+    accept_loss: bool,
     /// The library of the embedded ClickHouse [default: in the cache, see `make libchdb`].
     #[arg(long, value_name = "FILE", env = "HINDSIGHT_LIBCHDB")]
     libchdb: Option<PathBuf>,
@@ -51,6 +55,7 @@ impl Rebuild {
         let plan = Plan {
             view: self.view,
             keep_audit: self.keep_audit,
+            accept_loss: self.accept_loss,
         };
         let told = Told::default();
         let words = tokio::runtime::Runtime::new()?

@@ -10,7 +10,7 @@ use hindsight_engines::search::elasticsearch::ElasticsearchSearch;
 use hindsight_engines::segments::{Access, open_s3};
 
 use super::{Finding, Status};
-use crate::engines::kafka_settings;
+use crate::engines::{kafka_settings, search_generation_of};
 use crate::roles::VIEW_GENERATION;
 use crate::settings::Settings;
 use crate::settings::engines::{ClickHouseKind, LogKind, SearchKind, SegmentsKind};
@@ -102,7 +102,11 @@ async fn clickhouse(settings: &Settings) -> Finding {
 async fn elasticsearch(settings: &Settings) -> Finding {
     let options = settings.search.elasticsearch.options.clone();
     let (urls, started) = (options.urls.join(", "), Instant::now());
-    match ElasticsearchSearch::look(options, VIEW_GENERATION).await {
+    let generation = match search_generation_of(settings).await {
+        Ok(generation) => generation,
+        Err(error) => return failed("search", &error),
+    };
+    match ElasticsearchSearch::look(options, generation).await {
         Ok(()) => answered("search", &urls, started, "its indices can be written"),
         Err(error) => failed("search", &error),
     }

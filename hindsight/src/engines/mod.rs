@@ -6,6 +6,7 @@
 //! that refuses is told at once; what was opened beside it is dropped.
 
 mod analytics;
+mod followed;
 mod log;
 mod patience;
 mod pulse;
@@ -28,7 +29,9 @@ use crate::settings::engines::{ClickHouseKind, LogKind, SearchKind, SegmentsKind
 
 pub(crate) use log::kafka_settings;
 pub(crate) use patience::Waiting;
-pub(crate) use search::{drop_search, open_search, replaced_searches, search_generation};
+pub(crate) use search::{
+    drop_search, open_search, open_search_to_read, replaced_searches, search_generation, search_generation_of,
+};
 
 use self::analytics::OpenedAnalytics;
 use self::log::OpenedLog;
@@ -182,14 +185,8 @@ async fn segments_and_search(
     patience: &Patience,
 ) -> anyhow::Result<(Option<OpenedSegments>, Option<OpenedSearch>)> {
     let segments = when(segments, |usage| OpenedSegments::open(settings, usage, patience)).await?;
-    let generation = match &segments {
-        Some(segments) if search => Some(search_generation(&*segments.shared()).await?),
-        _ => None,
-    };
-    let search = when(generation, |generation| {
-        OpenedSearch::open(settings, generation, patience)
-    })
-    .await?;
+    let told = segments.as_ref().filter(|_| search).map(OpenedSegments::shared);
+    let search = when(told, |segments| OpenedSearch::open(settings, segments, patience)).await?;
     Ok((segments, search))
 }
 

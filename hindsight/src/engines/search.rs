@@ -1,7 +1,8 @@
 //! Full-text search: the index in `D/search`, or Elasticsearch; of the generation that is read.
 //!
 //! A rebuild makes the next generation beside it: indices of other names, or the folder `D/search-g<generation>`. Which is
-//! read is said by create-only objects in the segment store, and heard when a process starts.
+//! read is said by create-only objects in the segment store: heard when a process starts, and followed while it runs
+//! ([`Followed`]). Over a folder nobody rebuilds while a process runs.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,14 @@ use anyhow::Context;
 use hindsight_engines::search::elasticsearch::{ElasticsearchOptions, ElasticsearchSearch};
 use hindsight_engines::search::embedded::{EmbeddedSearch, WriterMemory};
 use hindsight_engines::search::{Search, SearchError};
-use hindsight_engines::segments::{Prefix, SegmentPath, SegmentStore, StoreError};
+use hindsight_engines::segments::{LocalSegments, Prefix, SegmentPath, SegmentStore, StoreError, connect_s3};
 use jiff::Timestamp;
 
+use super::followed::Followed;
 use super::patience::{Patience, Trouble};
 use super::pulse::Pulse;
 use crate::settings::Settings;
-use crate::settings::engines::SearchKind;
+use crate::settings::engines::{SearchKind, SegmentsKind};
 
 /// Search, opened.
 pub(super) struct OpenedSearch {
@@ -40,6 +42,20 @@ pub(crate) async fn search_generation(segments: &dyn SegmentStore) -> Result<u32
         Some(SegmentPath::SearchView { generation }) => *generation,
         _ => FIRST,
     })
+}
+
+/// The generation that is read, as the segments of these settings say: for whoever only looks.
+pub(crate) async fn search_generation_of(settings: &Settings) -> Result<u32, StoreError> {
+    match settings.segments.kind {
+        SegmentsKind::S3 => search_generation(&connect_s3(&settings.segments.s3.options)?).await,
+        SegmentsKind::Folder => {
+            let folder = settings.server.data_dir.join("segments");
+            if !folder.exists() {
+                return Ok(FIRST);
+            }
+            search_generation(&LocalSegments::open(&folder)?).await
+        }
+    }
 }
 
 /// The generations that were replaced so long ago.
@@ -66,12 +82,28 @@ pub(crate) async fn open_search(
     match settings.search.kind {
         SearchKind::Embedded => {
             let folder = folder(&settings.server.data_dir, generation);
-            let opened = EmbeddedSearch::open(&folder, WriterMemory::default())?;
-            Ok(Arc::new(opened))
+            let open = move || EmbeddedSearch::open(&folder, WriterMemory::default());
+            let opened = tokio::task::spawn_blocking(open).await;
+            Ok(Arc::new(opened.expect("opening does not panic")?))
         }
         SearchKind::Elasticsearch => {
             let options = settings.search.elasticsearch.options.clone();
             Ok(Arc::new(ElasticsearchSearch::open(options, generation).await?))
+        }
+    }
+}
+
+/// Opens one to read from it, whoever has altered it: nothing is compared or changed.
+pub(crate) async fn open_search_to_read(
+    settings: &Settings,
+    generation: u32,
+) -> Result<Arc<dyn Search>, SearchError> {
+    match settings.search.kind {
+        SearchKind::Embedded => open_search(settings, generation).await,
+        SearchKind::Elasticsearch => {
+            let options = settings.search.elasticsearch.options.clone();
+            let opened = ElasticsearchSearch::open_to_read(options, generation).await?;
+            Ok(Arc::new(opened))
         }
     }
 }
@@ -81,7 +113,7 @@ pub(crate) async fn drop_search(settings: &Settings, generation: u32) -> anyhow:
     match settings.search.kind {
         SearchKind::Embedded => {
             let folder = folder(&settings.server.data_dir, generation);
-            match std::fs::remove_dir_all(&folder) {
+            match tokio::fs::remove_dir_all(&folder).await {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     Err(error).with_context(|| format!("{} can't be removed", folder.display()))
                 }
@@ -105,9 +137,10 @@ fn folder(data_dir: &Path, generation: u32) -> PathBuf {
 impl OpenedSearch {
     pub(super) async fn open(
         settings: &Settings,
-        generation: u32,
+        segments: Arc<dyn SegmentStore>,
         patience: &Patience,
     ) -> anyhow::Result<Self> {
+        let generation = search_generation(&*segments).await?;
         match settings.search.kind {
             SearchKind::Embedded => {
                 let opened = open_search(settings, generation).await;
@@ -119,7 +152,9 @@ impl OpenedSearch {
             SearchKind::Elasticsearch => {
                 let options = &settings.search.elasticsearch.options;
                 let open = || connect(options.clone(), generation);
-                let engine: Arc<dyn Search> = Arc::new(patience.open("search", open).await?);
+                let opened = patience.open("search", open).await?;
+                let followed = Followed::new(segments, options.clone(), generation, opened);
+                let engine: Arc<dyn Search> = Arc::new(followed);
                 let watched = engine.clone();
                 let pulse = Pulse::of(move || ask(watched.clone()));
                 Ok(Self {
@@ -148,5 +183,9 @@ async fn connect(options: ElasticsearchOptions, generation: u32) -> Result<Elast
 }
 
 async fn ask(engine: Arc<dyn Search>) -> Result<(), String> {
-    engine.health().await.map(drop).map_err(|error| error.to_string())
+    let health = async {
+        engine.follow().await?;
+        engine.health().await
+    };
+    health.await.map(drop).map_err(|error| error.to_string())
 }

@@ -1,5 +1,5 @@
-//! Drops the search views that a rebuild replaced, after the grace: a process that was not restarted since still reads the
-//! old one.
+//! Drops the search views that a rebuild replaced, after the grace, and the one that it left half filled. A rebuild has the
+//! lifecycle's partitions, so none runs beside the process that leads here.
 //!
 //! **Failure:** what can't be dropped is told, and tried again. **Bound:** one look every interval.
 
@@ -11,7 +11,7 @@ use hindsight_engines::segments::SegmentStore;
 use hindsight_processors::lifecycle::Held;
 use tokio::sync::watch;
 
-use crate::engines::{drop_search, replaced_searches};
+use crate::engines::{drop_search, replaced_searches, search_generation};
 use crate::settings::Settings;
 
 /// Looks until `stop` turns true or is dropped.
@@ -33,13 +33,14 @@ pub(super) async fn drop_replaced_searches(
         }
         match look(&settings, &*segments, dropped).await {
             Ok(Range { end, .. }) => dropped = end,
-            Err(error) => tracing::warn!(%error, "a search view that was replaced is not dropped"),
+            Err(error) => tracing::warn!(%error, "a search view that nobody reads is not dropped"),
         }
     }
 }
 
 /// Drops what is new among those that may go.
 async fn look(settings: &Settings, segments: &dyn SegmentStore, dropped: u32) -> anyhow::Result<Range<u32>> {
+    drop_search(settings, search_generation(segments).await? + 1).await?;
     let grace = Duration::from_secs(settings.lifecycle.grace_seconds);
     let mut going = replaced_searches(segments, grace).await?;
     going.start = going.start.max(dropped);

@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** a partition is held by one live member at a time, as far as the log's lease goes; work on it must
 //! bear a second worker all the same (closes are claimed by create-only objects). **Failure**: a member that was
-//! fenced holds nothing and joins anew. **Bound**: one thread.
+//! fenced holds nothing and joins anew, and knows that others may have worked meanwhile ([`Held::has_lost`]). **Bound**: one
+//! thread.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +21,7 @@ const REJOIN: Duration = Duration::from_secs(1);
 
 /// The membership.
 pub struct Ownership {
-    held: Arc<Mutex<BTreeSet<Partition>>>,
+    held: Held,
     stopping: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -28,7 +29,7 @@ pub struct Ownership {
 impl Ownership {
     /// Joins the group on a topic.
     pub fn join(log: Arc<dyn EventLog>, group: String, topic: Topic) -> std::io::Result<Self> {
-        let held = Arc::new(Mutex::new(BTreeSet::new()));
+        let held = Held::default();
         let stopping = Arc::new(AtomicBool::new(false));
         let member = Member {
             log,
@@ -49,7 +50,7 @@ impl Ownership {
 
     /// A view of what is held, for the one who does the work.
     pub fn held(&self) -> Held {
-        Held(self.held.clone())
+        self.held.clone()
     }
 
     /// Leaves the group.
@@ -66,17 +67,42 @@ impl Ownership {
 
 /// What is held at the moment.
 #[derive(Debug, Clone, Default)]
-pub struct Held(Arc<Mutex<BTreeSet<Partition>>>);
+pub struct Held {
+    partitions: Arc<Mutex<BTreeSet<Partition>>>,
+    lost: Arc<AtomicBool>,
+}
 
 impl Held {
     /// The partitions, in order.
     pub fn partitions(&self) -> Vec<Partition> {
-        lock(&self.0).iter().copied().collect()
+        self.lock().iter().copied().collect()
     }
 
     /// Whether what needs doing once, for all partitions, is this process's: the first partition's owner does it.
     pub fn leads(&self) -> bool {
-        lock(&self.0).iter().any(|held| held.partition == 0)
+        self.lock().iter().any(|held| held.partition == 0)
+    }
+
+    /// Whether a partition was ever given away, by whatever came.
+    pub fn has_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    fn take(&self, partitions: Vec<Partition>) {
+        self.lock().extend(partitions);
+    }
+
+    fn lose(&self, gone: impl Fn(&Partition) -> bool) {
+        let mut held = self.lock();
+        let before = held.len();
+        held.retain(|partition| !gone(partition));
+        if held.len() < before {
+            self.lost.store(true, Ordering::Release);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<Partition>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -84,7 +110,7 @@ struct Member {
     log: Arc<dyn EventLog>,
     group: String,
     topic: Topic,
-    held: Arc<Mutex<BTreeSet<Partition>>>,
+    held: Held,
     stopping: Arc<AtomicBool>,
 }
 
@@ -95,7 +121,7 @@ impl Member {
                 .log
                 .consumer(&self.group, &[self.topic])
                 .and_then(|mut consumer| self.attend(&mut *consumer));
-            lock(&self.held).clear();
+            self.held.lose(|_| true);
             if let Err(error) = attended {
                 tracing::warn!(%error, group = %self.group, "membership lost, joining anew");
                 std::thread::park_timeout(REJOIN);
@@ -107,10 +133,8 @@ impl Member {
         while !self.is_stopping() {
             for polled in consumer.poll(POLL)? {
                 match polled {
-                    Polled::Assigned(partitions) => lock(&self.held).extend(partitions),
-                    Polled::Revoked(partitions) => {
-                        lock(&self.held).retain(|held| !partitions.contains(held));
-                    }
+                    Polled::Assigned(partitions) => self.held.take(partitions),
+                    Polled::Revoked(partitions) => self.held.lose(|held| partitions.contains(held)),
                     Polled::Record(_) | Polled::EndOfPartition(..) | Polled::OutOfRange { .. } => {}
                 }
             }
@@ -121,8 +145,4 @@ impl Member {
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
-}
-
-fn lock(held: &Mutex<BTreeSet<Partition>>) -> MutexGuard<'_, BTreeSet<Partition>> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,28 +1,27 @@
 //! Rows on their way into a table that is being filled.
 //!
-//! **Failure:** an insert of which nobody knows is settled, [`TRIES`] times; what the engine rejects ends the rebuild.
-//! **Bound:** [`ROWS`] rows.
-
-use std::time::Duration;
+//! **Failure:** an insert of which nobody knows is settled, one that is refused is made again, as often as [`Tries`] says.
+//! **Bound:** [`ROWS`] rows, or [`BYTES`] of what they are made of.
 
 use hindsight_engines::analytics::{
     Analytics, ExpectedBlock, InsertError, Query, Settles, expected_blocks, query_rows, settle,
 };
+use hindsight_engines::failpoint;
 use hindsight_schemas::row_binary::Micros;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::RebuildError;
+use super::again::Tries;
 use crate::analytics::erase::delete;
 use crate::erasure::ErasedSessions;
 
 /// Rows that wait to be inserted together.
-pub(super) const ROWS: usize = 20_000;
+const ROWS: usize = 20_000;
+/// Bytes of what they are made of.
+pub(super) const BYTES: usize = 16 << 20;
 /// Sessions that are named in one statement.
 const ERASED_AT_ONCE: usize = 1_000;
-/// How often an insert is settled before it counts as failed.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
 /// How long a statement over a whole table may take.
 pub(super) const LONGEST_S: u64 = 3_600;
 
@@ -31,6 +30,7 @@ pub(super) struct Filler<'a, R> {
     engine: &'a dyn Analytics,
     database: &'a str,
     rows: Vec<R>,
+    bytes: usize,
     /// Rows that were inserted.
     pub(super) inserted: u64,
 }
@@ -41,14 +41,20 @@ impl<'a, R: Settles> Filler<'a, R> {
             engine,
             database,
             rows: Vec::new(),
+            bytes: 0,
             inserted: 0,
         }
     }
 
-    /// Adds some, and inserts what waits if that is much.
-    pub(super) async fn add(&mut self, rows: impl IntoIterator<Item = R>) -> Result<(), RebuildError> {
+    /// Adds some that are made of so many bytes, and inserts what waits if that is much.
+    pub(super) async fn add(
+        &mut self,
+        rows: impl IntoIterator<Item = R>,
+        bytes: usize,
+    ) -> Result<(), RebuildError> {
         self.rows.extend(rows);
-        if self.rows.len() >= ROWS {
+        self.bytes += bytes;
+        if self.rows.len() >= ROWS || self.bytes >= BYTES {
             self.flush().await?;
         }
         Ok(())
@@ -57,34 +63,39 @@ impl<'a, R: Settles> Filler<'a, R> {
     /// Inserts what waits.
     pub(super) async fn flush(&mut self) -> Result<(), RebuildError> {
         let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
         let name = format!("rebuild/{}", self.inserted);
         self.inserted += rows.len() as u64;
-        let blocks = expected_blocks(self.database, &name, &rows);
-        for expected in &blocks {
-            match self.engine.insert(&expected.block).await {
-                Ok(()) => {}
-                Err(error @ InsertError::Rejected { .. }) => return Err(error.into()),
-                Err(error) => {
-                    tracing::warn!(%error, "rows of the rebuild are read back");
-                    self.settle(&name, std::slice::from_ref(expected)).await?;
-                }
-            }
+        for expected in expected_blocks(self.database, &name, &rows) {
+            self.insert(&name, &expected).await?;
         }
         Ok(())
     }
 
-    async fn settle(&self, name: &str, blocks: &[ExpectedBlock]) -> Result<(), RebuildError> {
-        let mut tries = 0;
+    async fn insert(&self, name: &str, expected: &ExpectedBlock) -> Result<(), RebuildError> {
+        let mut tries = Tries::default();
+        failpoint::step("rebuild-insert");
+        let mut inserted = self.engine.insert(&expected.block).await;
         loop {
-            tokio::time::sleep(PAUSE).await;
-            tries += 1;
-            let now = Micros(Timestamp::now().as_microsecond());
-            match settle(self.engine, name, blocks, &|_| false, now).await {
-                Ok(_) => return Ok(()),
-                Err(error) if tries >= TRIES => return Err(error.into()),
-                Err(error) => tracing::warn!(%error, tries, "rows of the rebuild are read back again"),
+            let Err(error) = inserted else {
+                return Ok(());
+            };
+            if matches!(error, InsertError::Rejected { .. }) || !tries.again(&error).await {
+                return Err(error.into());
             }
+            inserted = match error {
+                InsertError::Ambiguous(_) => self.settle(name, expected).await,
+                _ => self.engine.insert(&expected.block).await,
+            };
         }
+    }
+
+    async fn settle(&self, name: &str, expected: &ExpectedBlock) -> Result<(), InsertError> {
+        let now = Micros(Timestamp::now().as_microsecond());
+        let settled = settle(self.engine, name, std::slice::from_ref(expected), &|_| false, now).await;
+        settled
+            .map(drop)
+            .map_err(|error| InsertError::Ambiguous(error.to_string()))
     }
 }
 
@@ -130,6 +141,10 @@ pub(super) async fn copy<R: Settles>(
         .iter()
         .filter(|column| there.iter().any(|there| there.name == **column));
     let columns: Vec<String> = columns.map(|column| format!("`{column}`")).collect();
+    if columns.is_empty() {
+        // The table is gone: it has no rows.
+        return Ok(());
+    }
     let (columns, table) = (columns.join(", "), R::TABLE);
     let sql = format!(
         "INSERT INTO {to}.{table} ({columns}) SELECT {columns} FROM {from}.{table} FINAL \

@@ -2,10 +2,11 @@
 //!
 //! **Invariant:** the new index names every flush object, and of each session the newest generation. What no footer tells
 //! any more, because the object is damaged or gone, is taken over from the old index: only so is it a gap, and not
-//! silence. **Bound:** a page of names, [`PART`] footers.
+//! silence. It is refused where it would name fewer sessions than the old one. **Bound:** a page of names, [`PART`] footers.
 
 use futures::stream::{self, StreamExt};
 use hindsight_engines::analytics::Analytics;
+use hindsight_engines::failpoint;
 use hindsight_engines::segments::format::Footer;
 use hindsight_engines::segments::{
     Listed, Prefix, ReadError, SegmentPath, SegmentStore, flush_frames, footer,
@@ -14,6 +15,7 @@ use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::rows::Segment;
 use jiff::Timestamp;
 
+use super::compare::compare_sessions;
 use super::fill::{Filler, copy, erase};
 use super::{Fresh, INDEX_TABLES, RebuildError, Report};
 use crate::erasure::ErasedSessions;
@@ -23,6 +25,8 @@ use crate::replay::{flush_row, generation_rows};
 
 /// Footers that are read at the same time.
 const AT_ONCE: usize = 16;
+/// What a row takes.
+const ROW: usize = 512;
 /// Footers that are held at the same time.
 const PART: usize = 256;
 
@@ -51,13 +55,14 @@ struct Filling<'a> {
     report: Report<'a>,
 }
 
-/// Fills the table of the index beside the one that is read.
+/// Fills the table of the index beside the one that is read; with `accept_loss` also where it names fewer sessions.
 pub async fn fill_replay_index(
     analytics: &dyn Analytics,
     segments: &dyn SegmentStore,
     erased: &ErasedSessions,
     fresh: &Fresh,
     view_generation: u32,
+    accept_loss: bool,
     report: Report<'_>,
 ) -> Result<IndexFilled, RebuildError> {
     let mut filling = Filling {
@@ -76,6 +81,11 @@ pub async fn fill_replay_index(
     filling.rows.flush().await?;
     filling.take_over(&damaged).await?;
     erase(analytics, fresh.database(), INDEX_TABLES, erased).await?;
+    filling.begin("comparing");
+    failpoint::step("rebuild-compare");
+    if !accept_loss {
+        compare_sessions(analytics, fresh, erased).await?;
+    }
     filling.filled.rows = filling.rows.inserted;
     Ok(filling.filled)
 }
@@ -89,7 +99,8 @@ impl Filling<'_> {
                 for (path, footer) in self.footers(part.iter().map(|listed| &listed.path)).await {
                     if let Some(footer) = self.unless_damaged(&path, footer)? {
                         let rows = self.flush_rows(&path, &footer);
-                        self.rows.add(rows).await?;
+                        let bytes = rows.len() * ROW;
+                        self.rows.add(rows, bytes).await?;
                         self.filled.flushes += 1;
                     }
                     self.step();
@@ -154,7 +165,8 @@ impl Filling<'_> {
             return Ok(());
         }
         self.filled.sessions += 1;
-        self.rows.add(rows).await
+        let bytes = rows.len() * ROW;
+        self.rows.add(rows, bytes).await
     }
 
     /// What only the old index knows.

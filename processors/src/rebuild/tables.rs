@@ -1,36 +1,43 @@
 //! The tables of analytics: from objects what the log no longer has, then the log up to where the lanes go on, then the
 //! facts of closed sessions.
 //!
-//! Sessions are found by the replay index, so a lost index is rebuilt first. **Invariant:** a batch is made from one of
-//! both: from the log where that has it. **Failure:** a session that can't be read is counted, and then missed by the
-//! comparison ([`super::compare`]).
+//! Sessions are found by the replay index, so one that leaves something out is rebuilt first. **Invariant:** a batch is made
+//! from one of both: from the log where that had it when it was read, which is before the objects are. **Failure:** a session
+//! that can't be read is counted, and then missed by the comparison ([`super::compare`]).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hindsight_engines::analytics::{Analytics, Query, query_rows};
+use futures::TryStreamExt;
+use hindsight_engines::analytics::Analytics;
+use hindsight_engines::failpoint;
 use hindsight_engines::log::EventLog;
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_engines::segments::Manifest;
-use hindsight_schemas::ids::{Offset, Partition, ProjectId, SessionId, Topic};
+use hindsight_schemas::ids::{ProjectId, SessionId, Topic};
 use hindsight_schemas::row_binary::Millis;
 use hindsight_schemas::rows::{Batch, RecorderEvent, Session};
 use jiff::Timestamp;
-use serde::Deserialize;
 
 use super::archive::each_batch;
+use super::behind::refuse_audit_behind;
 use super::compare::{compare_audit, compare_recordings};
-use super::fill::{Filler, LONGEST_S, erase};
-use super::log::{apply, each_page};
+use super::fill::{Filler, erase};
+use super::log::{Rejected, each_page};
 use super::reach::Reach;
 use super::sessions::{CLOSED, SessionNames, behind_the_log};
-use super::{Fresh, RECORDING_TABLES, RebuildError, Report};
+use super::whole_index::WholeIndex;
+use super::{Commits, Fresh, INDEX_TABLES, RECORDING_TABLES, RebuildError, Report};
 use crate::analytics::AnalyticsView;
 use crate::analytics::rows::batch_rows;
 use crate::erasure::ErasedSessions;
 use crate::jobs::Progress;
 use crate::lifecycle::facts::session_row;
 use crate::replay::generation_rows;
+
+/// What a row of a batch takes.
+const BATCH_ROW: usize = 1_024;
+/// What a row of a session takes.
+const SESSION_ROW: usize = 4_096;
 
 /// What the tables are made of.
 pub struct Sources {
@@ -43,13 +50,13 @@ pub struct Sources {
     /// What must not come back.
     pub erased: ErasedSessions,
     /// Up to where the analytics lanes have come.
-    pub commits: BTreeMap<Partition, Offset>,
+    pub commits: Commits,
     /// Whether audit events are made anew too.
     pub audit: bool,
 }
 
 /// What the tables were made of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TablesFilled {
     /// Batches that objects gave.
     pub batches: u64,
@@ -59,6 +66,8 @@ pub struct TablesFilled {
     pub sessions: u64,
     /// Sessions that can't be read, in whole or in part.
     pub unread: u64,
+    /// Records that are not among them.
+    pub rejected: Rejected,
 }
 
 struct Filling<'a> {
@@ -91,15 +100,14 @@ pub async fn fill_tables(
         progress: Progress::default(),
         report,
     };
-    if sources.audit {
-        filling.refuse_without_archive().await?;
-    }
-    filling.objects().await?;
+    filling.refuse_incomplete(view_generation).await?;
     filling.log(view_generation).await?;
+    filling.objects().await?;
     let engine = &*sources.analytics;
     erase(engine, fresh.database(), RECORDING_TABLES, &sources.erased).await?;
     filling.facts().await?;
     filling.begin("comparing", None);
+    failpoint::step("rebuild-compare");
     compare_recordings(engine, fresh, &filling.reach, &sources.erased).await?;
     if sources.audit {
         compare_audit(engine, fresh, &filling.reach).await?;
@@ -107,34 +115,35 @@ pub async fn fill_tables(
     Ok(filling.filled)
 }
 
-#[derive(Deserialize)]
-struct Lost {
-    count: u64,
-    first: String,
-    last: String,
-}
-
 impl Filling<'_> {
-    /// Audit events have no archive: what the log has forgotten is in the view alone.
-    async fn refuse_without_archive(&self) -> Result<(), RebuildError> {
-        let sql = format!(
-            "SELECT count() AS count, toString(min(received_at)) AS first, toString(max(received_at)) AS last \
-             FROM {}.audit_events FINAL WHERE expires_at > now() AND NOT {}",
-            self.fresh.current(),
-            self.reach.kept(Topic::Audit)
-        );
-        let query = Query::new(sql).setting("max_execution_time", LONGEST_S);
-        let found: Vec<Lost> = query_rows(&*self.sources.analytics, query).await?;
-        let Some(Lost { count, first, last }) = found.into_iter().find(|lost| lost.count > 0) else {
-            return Ok(());
+    /// What can be known before anything is made.
+    async fn refuse_incomplete(&self, view_generation: u32) -> Result<(), RebuildError> {
+        let Sources {
+            analytics,
+            replays,
+            log,
+            erased,
+            ..
+        } = self.sources;
+        if let Some(gone) = INDEX_TABLES.iter().find(|table| !self.fresh.has(table)) {
+            let index = self.fresh.current();
+            return Err(RebuildError::Unsure(format!(
+                "{index}.{gone} is gone, and sessions are found by it: run `hindsight rebuild replay-index` first"
+            )));
+        }
+        if self.sources.audit && self.fresh.has("audit_events") {
+            let words = "nothing was changed. --keep-audit leaves the audit events as they are";
+            refuse_audit_behind(&**analytics, self.fresh.current(), &**log, &self.reach, words).await?;
+        }
+        let index = WholeIndex {
+            analytics: &**analytics,
+            index: self.fresh.current(),
+            replays,
+            erased,
+            reach: &self.reach,
+            view_generation,
         };
-        let since = self.reach.since(&*self.sources.log, Topic::Audit).await?;
-        let since = since.map_or_else(|| "now".to_owned(), |since| since.to_string());
-        Err(RebuildError::WouldLose(format!(
-            "{count} audit events, received from {first} to {last}, are in the view and no longer in the log, which \
-             reaches back to {since}; audit events have no archive yet, so they would be lost, and nothing was changed. \
-             --keep-audit leaves the audit events as they are"
-        )))
+        index.or_refuse().await
     }
 
     async fn objects(&mut self) -> Result<(), RebuildError> {
@@ -180,8 +189,9 @@ impl Filling<'_> {
             // How many bytes came is stamped, how they were packed is not known any more.
             made.batch.raw_bytes = stamp.raw_bytes.unsigned_abs();
             made.batch.bytes = made.batch.raw_bytes;
-            batches.add([made.batch]).await?;
-            events.add(made.events).await
+            let bytes = record.body.len();
+            batches.add([made.batch], BATCH_ROW).await?;
+            events.add(made.events, bytes).await
         })
         .await;
         match read {
@@ -200,14 +210,15 @@ impl Filling<'_> {
         let erased = self.sources.erased.clone();
         let view = AnalyticsView::new(self.sources.analytics.clone(), erased, view_generation);
         let view = Arc::new(view.in_database(self.fresh.database()));
-        let (log, reach) = (self.sources.log.clone(), self.reach.clone());
-        each_page(&*log, &reach, async |page, passed| {
-            self.filled.records += page.len() as u64;
-            apply(&view, page).await?;
-            self.step(passed);
-            Ok(())
-        })
-        .await
+        let log = self.sources.log.clone();
+        let mut pages = std::pin::pin!(each_page(&*log, &self.reach.clone(), &view));
+        while let Some(applied) = pages.try_next().await? {
+            self.reach.read_from(applied.partition, applied.from);
+            self.filled.records += applied.records;
+            self.filled.rejected.add(applied.rejected);
+            self.step(applied.passed);
+        }
+        Ok(())
     }
 
     /// One row for each session that is closed and whole; the others are closed by lifecycle.
@@ -227,7 +238,7 @@ impl Filling<'_> {
                         (manifest.generation(), Millis(Timestamp::now().as_millisecond()));
                     let row =
                         session_row(&*engine, &database, &manifest, generation, stored_bytes, now).await?;
-                    rows.add(row).await?;
+                    rows.add(row, SESSION_ROW).await?;
                 }
                 self.step(1);
             }

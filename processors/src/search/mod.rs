@@ -122,6 +122,12 @@ impl Materializer for SearchView {
         self.write(name, batch).await
     }
 
+    /// A rebuild may have ended between the start of this process and its membership.
+    async fn on_assigned(&self, _partition: Partition) -> Result<(), ViewError> {
+        let followed = self.engine.follow().await;
+        followed.map_err(|error| ViewError(error.to_string()))
+    }
+
     async fn has_rows(&self, partition: Partition) -> Result<bool, ViewError> {
         let committed = self
             .engine
@@ -164,4 +170,69 @@ fn blame(outcome: WriteOutcome, record: &StoredRecord) -> Option<Poison> {
         reason,
         detail,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use hindsight_engines::search::{
+        AuditPage, AuditSearch, CommittedPosition, SearchHealth, SessionPage, SessionSearch,
+    };
+
+    use super::*;
+
+    /// A view that was replaced, and whose successor can't be opened.
+    struct Replaced;
+
+    #[async_trait]
+    impl Search for Replaced {
+        async fn follow(&self) -> Result<(), SearchError> {
+            Err(SearchError::Engine("the next view can't be opened".into()))
+        }
+
+        async fn write(
+            &self,
+            _: WriteRange,
+            _: Arc<Vec<SearchWrite>>,
+        ) -> Result<Vec<WriteOutcome>, SearchError> {
+            Err(SearchError::Closed)
+        }
+
+        async fn search_audit(&self, _: AuditSearch) -> Result<AuditPage, SearchError> {
+            Err(SearchError::Closed)
+        }
+
+        async fn search_sessions(&self, _: SessionSearch) -> Result<SessionPage, SearchError> {
+            Err(SearchError::Closed)
+        }
+
+        async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError> {
+            Err(SearchError::Closed)
+        }
+
+        async fn expire(&self, _: i64) -> Result<u64, SearchError> {
+            Err(SearchError::Closed)
+        }
+
+        async fn refresh(&self) -> Result<(), SearchError> {
+            Err(SearchError::Closed)
+        }
+
+        async fn health(&self) -> Result<SearchHealth, SearchError> {
+            Err(SearchError::Closed)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lane_begins_only_on_the_view_that_is_read() {
+        let view = SearchView::new(Arc::new(Replaced), 1);
+        let partition = Partition {
+            topic: Topic::Audit,
+            partition: 0,
+        };
+        let error = view.on_assigned(partition).await.unwrap_err();
+        assert!(
+            error.to_string().contains("the next view can't be opened"),
+            "{error}"
+        );
+    }
 }

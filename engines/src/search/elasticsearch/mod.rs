@@ -62,6 +62,16 @@ impl ElasticsearchSearch {
         Ok(opened)
     }
 
+    /// For reading alone: nothing is put, and indices are taken as they are, mapped or blocked by whomever.
+    pub async fn open_to_read(
+        options: ElasticsearchOptions,
+        view_generation: u32,
+    ) -> Result<Self, SearchError> {
+        let opened = Self::new(options, view_generation)?;
+        indices::check_version(&opened.client).await?;
+        Ok(opened)
+    }
+
     /// Looks at the cluster as [`Self::open`] does, without changing anything.
     pub async fn look(options: ElasticsearchOptions, view_generation: u32) -> Result<(), SearchError> {
         let looked_at = Self::new(options, view_generation)?;

@@ -1,8 +1,8 @@
 //! Runs a rebuild: nobody else at work, a job that says how far it is, the switch.
 //!
 //! **Invariant:** the switch comes only if no lane ran since the beginning, which the log tells by members and commits.
-//! **Failure:** what was filled is dropped, the job says why, and what is read is as it was. A process that is killed
-//! leaves a job that falls silent, and what the next rebuild drops.
+//! **Failure:** what was filled is dropped and the job says why; what is read is as it was, unless the reason says otherwise.
+//! A process that is killed leaves a job that falls silent, and what the next rebuild or lifecycle drops.
 
 mod search;
 mod standstill;
@@ -10,15 +10,17 @@ mod tables;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use hindsight_engines::failpoint;
 use hindsight_processors::erasure::ErasedSessions;
 use hindsight_processors::jobs::{JobLog, JobState, Progress, STEP_EVERY};
-use hindsight_processors::rebuild::Report;
+use hindsight_processors::rebuild::{Rejected, Report};
 use tokio::sync::watch;
 
 use self::standstill::Standstill;
 use super::place::has_log;
 use crate::data_folder::DataFolder;
 use crate::engines::{Engines, Tables, Use, Waiting, Wanted};
+use crate::failure::Failure;
 use crate::roles;
 use crate::settings::Settings;
 use crate::settings::engines::{ClickHouseKind, LogKind, SearchKind, SegmentsKind};
@@ -50,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) view: Rebuilt,
     /// Of analytics: audit events stay as they are.
     pub(crate) keep_audit: bool,
+    /// Of search and the replay index: what would be lost is no reason to refuse.
+    pub(crate) accept_loss: bool,
 }
 
 /// Hears of progress.
@@ -59,13 +63,14 @@ type Heard<'a> = &'a (dyn Fn(&Progress) + Sync);
 struct Run<'a> {
     settings: &'a Settings,
     engines: &'a Engines,
-    still: Standstill,
+    still: &'a Standstill,
     job: JobLog,
     heard: Heard<'a>,
 }
 
 /// Makes a view anew; what came of it, in words.
 pub(crate) async fn rebuild(settings: &Settings, plan: Plan, heard: Heard<'_>) -> anyhow::Result<String> {
+    plan.refuse_other_flags()?;
     let folder = &settings.server.data_dir;
     if settings.log.kind == LogKind::Embedded {
         has_log(folder)?;
@@ -97,6 +102,18 @@ async fn with_engines(
     heard: Heard<'_>,
 ) -> anyhow::Result<String> {
     let still = Standstill::found(engines.log()).await?;
+    let outcome = beside_nobody(settings, engines, &still, plan, heard).await;
+    still.end().await;
+    outcome
+}
+
+async fn beside_nobody(
+    settings: &Settings,
+    engines: &Engines,
+    still: &Standstill,
+    plan: Plan,
+    heard: Heard<'_>,
+) -> anyhow::Result<String> {
     let job = JobLog::begin(engines.segments(), plan.view.kind()).await?;
     let mut run = Run {
         settings,
@@ -107,8 +124,8 @@ async fn with_engines(
     };
     let outcome = match plan.view {
         Rebuilt::Analytics => run.analytics(plan.keep_audit).await,
-        Rebuilt::ReplayIndex => run.replay_index().await,
-        Rebuilt::Search => run.search().await,
+        Rebuilt::ReplayIndex => run.replay_index(plan.accept_loss).await,
+        Rebuilt::Search => run.search(plan.accept_loss).await,
     };
     let (state, words) = match &outcome {
         Ok(words) => (JobState::Done, words.clone()),
@@ -118,6 +135,35 @@ async fn with_engines(
     let words = outcome?;
     noted.context("the view is rebuilt, and the job can't say so")?;
     Ok(words)
+}
+
+impl Plan {
+    /// A flag of another view would be passed over without a word.
+    fn refuse_other_flags(self) -> Result<(), Failure> {
+        let is_analytics = self.view == Rebuilt::Analytics;
+        let wrong = match self {
+            Self { keep_audit: true, .. } if !is_analytics => "--keep-audit is for analytics",
+            Self {
+                accept_loss: true, ..
+            } if is_analytics => "--accept-loss is for search and replay-index; analytics has --keep-audit",
+            _ => return Ok(()),
+        };
+        Err(Failure::Configuration(wrong.into()))
+    }
+}
+
+/// Records that a view leaves out, in words.
+fn left_out(rejected: &Rejected) -> String {
+    let parts = [
+        (rejected.unreadable, "records can't be read"),
+        (
+            rejected.conflicts,
+            "have another body under an identity that is taken",
+        ),
+        (rejected.others, "are not taken by the engine"),
+    ];
+    let told = parts.iter().filter(|(count, _)| *count > 0);
+    told.map(|(count, what)| format!("; {count} {what}")).collect()
 }
 
 impl Run<'_> {
@@ -160,13 +206,18 @@ impl Run<'_> {
     async fn switching(&mut self) -> anyhow::Result<()> {
         let switching = Progress::of("switching", None);
         (self.heard)(&switching);
-        Ok(self.job.note(switching).await?)
+        self.job.note(switching).await?;
+        failpoint::step("rebuild-switch");
+        Ok(())
     }
 
     /// Nobody may have written to what was just replaced.
     async fn switched(&self) -> anyhow::Result<()> {
         if let Err(moved) = self.still.check().await {
-            bail!("{moved:#}: it may have written to the old view at the switch, so rebuild once more");
+            bail!(
+                "{moved:#}; the new view is read already, and the old one may have been written to at the switch: rebuild \
+                 once more"
+            );
         }
         Ok(())
     }

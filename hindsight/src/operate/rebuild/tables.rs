@@ -9,16 +9,24 @@ use hindsight_processors::rebuild::{
 };
 use jiff::Timestamp;
 
-use super::Run;
+use super::{Run, left_out};
 use crate::roles::{VIEW_GENERATION, View};
 
 impl Run<'_> {
-    pub(super) async fn replay_index(&mut self) -> anyhow::Result<String> {
+    pub(super) async fn replay_index(&mut self, accept_loss: bool) -> anyhow::Result<String> {
         let (analytics, segments) = (self.engines.analytics(), self.engines.segments());
         let erased = self.erased().await?;
         self.in_tables(INDEX_TABLES, async |fresh, report| {
-            let filled =
-                fill_replay_index(&*analytics, &*segments, &erased, fresh, VIEW_GENERATION, report).await?;
+            let filled = fill_replay_index(
+                &*analytics,
+                &*segments,
+                &erased,
+                fresh,
+                VIEW_GENERATION,
+                accept_loss,
+                report,
+            )
+            .await?;
             Ok(format!(
                 "the replay index is made of {} flush objects and {} sessions: {} rows; {} objects can't be read",
                 filled.flushes, filled.sessions, filled.rows, filled.damaged
@@ -46,8 +54,12 @@ impl Run<'_> {
             let filled = fill_tables(&sources, fresh, VIEW_GENERATION, report).await?;
             Ok(format!(
                 "analytics is made of {} batches of objects and {} records of the log, with facts of {} closed sessions; \
-                 {} sessions can't be read whole",
-                filled.batches, filled.records, filled.sessions, filled.unread
+                 {} sessions can't be read whole{}",
+                filled.batches,
+                filled.records,
+                filled.sessions,
+                filled.unread,
+                left_out(&filled.rejected)
             ))
         })
         .await

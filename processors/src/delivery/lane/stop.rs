@@ -108,7 +108,7 @@ mod tests {
         let mut now = Moment::ZERO;
         lane.step(now, Input::OpenFailed("the log is away".into()));
         assert_eq!(lane.state(), LaneState::Stopped);
-        now = now + Duration::from_secs(1);
+        now += Duration::from_secs(1);
         lane.step(now, Input::Tick);
         lane.step(now, Input::Opened(opened()));
         lane.step(now, Input::Tick);

@@ -196,13 +196,12 @@ impl Remover {
         self.remove_flushes(&mut round).await?;
         self.remove_documents(&mut round).await?;
         let grace_s = i64::try_from(self.options.grace.as_secs()).unwrap_or(i64::MAX);
-        self.rows
-            .drop_replaced(round.now_s().saturating_sub(grace_s))
-            .await?;
+        self.rows.drop_left(round.now_s().saturating_sub(grace_s)).await?;
         Ok(round.removed)
     }
 
     async fn remove_documents(&self, round: &mut Round<'_>) -> Result<(), RemovalError> {
+        self.search.follow().await?;
         for _ in 0..SEARCH_PARTS {
             let part = self.search.expire(round.now_s()).await?;
             round.removed.documents += part;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hindsight_engines::analytics::{Analytics, Query, QueryError, drop_replaced, query_rows};
+use hindsight_engines::analytics::{Analytics, Query, QueryError, drop_left, query_rows, replaced_tables};
 use hindsight_engines::segments::SegmentPath;
 use hindsight_schemas::ddl::database;
 use hindsight_schemas::ids::{ProjectId, SessionId};
@@ -36,8 +36,8 @@ pub trait SegmentRows: Send + Sync {
     /// No row of these erased sessions is left, in any table. Durable when answered; says how many had been there.
     async fn forget_sessions(&self, project: &ProjectId, sessions: &[SessionId]) -> Result<u64, QueryError>;
 
-    /// Tables that a rebuild replaced before this moment, Unix seconds, are no longer there.
-    async fn drop_replaced(&self, before_s: i64) -> Result<(), QueryError>;
+    /// Tables that a rebuild replaced, or left half filled, before this moment, Unix seconds, are no longer there.
+    async fn drop_left(&self, before_s: i64) -> Result<(), QueryError>;
 }
 
 /// Rows in ClickHouse.
@@ -84,34 +84,47 @@ impl SegmentRows for AnalyticsRows {
         self.analytics.execute(query).await
     }
 
-    async fn drop_replaced(&self, before_s: i64) -> Result<(), QueryError> {
-        let dropped = drop_replaced(&*self.analytics, self.view_generation, before_s).await?;
+    async fn drop_left(&self, before_s: i64) -> Result<(), QueryError> {
+        let dropped = drop_left(&*self.analytics, self.view_generation, before_s).await?;
         if dropped > 0 {
-            tracing::info!(databases = dropped, "what rebuilds replaced is dropped");
+            tracing::info!(databases = dropped, "what rebuilds left is dropped");
         }
         Ok(())
     }
 
-    /// The lane has deleted them at the erasure's record; here goes what a process wrote that had not heard of it.
+    /// The lane has deleted them at the erasure's record; here goes what a process wrote that had not heard of it, and what
+    /// stands in tables that a rebuild replaced.
     async fn forget_sessions(&self, project: &ProjectId, sessions: &[SessionId]) -> Result<u64, QueryError> {
         let ids: Vec<Uuid> = sessions.iter().map(|session| session.uuid()).collect();
         let mut found = 0;
         for table in OF_SESSIONS {
             let table = format!("{}.{table}", self.database);
-            let sql = format!(
-                "SELECT count() AS count FROM {table} \
-                 WHERE project = {{project:String}} AND session_id IN {{ids:Array(UUID)}}"
-            );
-            let query = Query::new(sql)
-                .param("project", project.as_str())
-                .param("ids", &ids[..]);
-            let rows: Vec<Count> = query_rows(&*self.analytics, query).await?;
-            let count: u64 = rows.iter().map(|row| row.count).sum();
-            if count > 0 {
-                delete(&*self.analytics, &table, "session_id", project.as_str(), &ids).await?;
+            found += self.forget_in(&table, project, &ids).await?;
+        }
+        for (database, tables) in replaced_tables(&*self.analytics, self.view_generation).await? {
+            for table in OF_SESSIONS.iter().filter(|table| tables.contains(**table)) {
+                self.forget_in(&format!("{database}.{table}"), project, &ids)
+                    .await?;
             }
-            found += count;
         }
         Ok(found)
+    }
+}
+
+impl AnalyticsRows {
+    async fn forget_in(&self, table: &str, project: &ProjectId, ids: &[Uuid]) -> Result<u64, QueryError> {
+        let sql = format!(
+            "SELECT count() AS count FROM {table} \
+             WHERE project = {{project:String}} AND session_id IN {{ids:Array(UUID)}}"
+        );
+        let query = Query::new(sql)
+            .param("project", project.as_str())
+            .param("ids", ids);
+        let rows: Vec<Count> = query_rows(&*self.analytics, query).await?;
+        let count: u64 = rows.iter().map(|row| row.count).sum();
+        if count > 0 {
+            delete(&*self.analytics, table, "session_id", project.as_str(), ids).await?;
+        }
+        Ok(count)
     }
 }

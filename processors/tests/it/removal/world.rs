@@ -122,7 +122,7 @@ impl SegmentRows for Rows {
         Ok((before - frames.len()) as u64)
     }
 
-    async fn drop_replaced(&self, _: i64) -> Result<(), QueryError> {
+    async fn drop_left(&self, _: i64) -> Result<(), QueryError> {
         Ok(())
     }
 }
