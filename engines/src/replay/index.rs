@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use hindsight_schemas::ddl::database;
-use hindsight_schemas::ids::{LogId, Partition, Position, ProjectId, Seq, SessionId, Topic};
+use hindsight_schemas::ids::{LogId, Partition, Position, ProjectId, Seq, SessionId, Tab, Topic};
 use hindsight_schemas::row_binary::{Digest as RowDigest, Millis};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -82,6 +82,25 @@ impl Index {
             self.database
         );
         let rows: Vec<ObjectRow> = self.ask(of_session(sql, project, session)).await?;
+        paths(rows)
+    }
+
+    /// Those of them that hold one of these batches.
+    pub(super) async fn flush_objects_of(
+        &self,
+        project: &ProjectId,
+        session: SessionId,
+        batches: &[(Tab, Seq)],
+    ) -> Result<Vec<SegmentPath>, ReplayError> {
+        let names: Vec<String> = batches.iter().map(|(tab, seq)| format!("{tab}/{seq}")).collect();
+        let sql = format!(
+            "SELECT DISTINCT object FROM {}.segments WHERE {OF_SESSION} AND generation = 0 \
+             AND concat(tab, '/', toString(seq_from)) IN {{batches:Array(String)}} \
+             ORDER BY object LIMIT {MAX_FLUSH_OBJECTS}",
+            self.database
+        );
+        let query = of_session(sql, project, session).param("batches", names.as_slice());
+        let rows: Vec<ObjectRow> = self.ask(query).await?;
         paths(rows)
     }
 
@@ -171,7 +190,7 @@ fn batches<'a>(
         row.held().map(move |seq| LostBatch {
             project: project.clone(),
             session_id: session,
-            tab: hindsight_schemas::ids::Tab::clone(&tab),
+            tab: Tab::clone(&tab),
             seq,
             frame,
             known,
