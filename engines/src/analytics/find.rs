@@ -79,7 +79,10 @@ pub(super) async fn find(
     let winners: Vec<Winner> = query_rows(engine, query).await?;
     let found = winners.into_iter().map(|winner| {
         let Winner {
-            identity, rank, times, ..
+            identity,
+            rank,
+            times,
+            ..
         } = winner;
         (identity, FoundRow { rank, times })
     });

@@ -102,11 +102,7 @@ impl ReplayIndex {
 }
 
 /// What has to be whole for these batches, each frame once.
-fn frames(
-    manifest: &Manifest,
-    wanted: &[(Tab, Seq)],
-    unreadable: &BTreeSet<FrameId>,
-) -> Vec<ManifestFrame> {
+fn frames(manifest: &Manifest, wanted: &[(Tab, Seq)], unreadable: &BTreeSet<FrameId>) -> Vec<ManifestFrame> {
     let needed = wanted
         .iter()
         .flat_map(|(tab, seq)| manifest.needed_by(tab, *seq))

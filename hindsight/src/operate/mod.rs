@@ -11,6 +11,7 @@ pub(crate) mod letters;
 mod place;
 pub(crate) mod rebuild;
 pub(crate) mod safe;
+pub(crate) mod scrub;
 pub(crate) mod table;
 
 use std::sync::Arc;

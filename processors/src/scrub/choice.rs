@@ -59,7 +59,11 @@ mod tests {
                 }
             }
         }
-        assert_eq!(choose(&mut random, 9..3, 5), None, "a commit before the log's start");
+        assert_eq!(
+            choose(&mut random, 9..3, 5),
+            None,
+            "a commit before the log's start"
+        );
     }
 
     #[test]

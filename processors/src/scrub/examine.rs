@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::outcome::{Loss, Outcome, Tally, View};
 use super::sampled::Sampled;
@@ -22,7 +23,8 @@ pub(super) struct Examined {
 type Standings = BTreeMap<(View, usize), Outcome>;
 
 impl Scrubber {
-    pub(super) async fn examine(&self, sampled: &[Sampled]) -> Examined {
+    /// Looks for records that every view had passed at this moment.
+    pub(super) async fn examine(&self, sampled: &[Sampled], passed_at: Instant) -> Examined {
         let asked = sampled.iter().enumerate().flat_map(|(at, sampled)| {
             let topic = sampled.position.partition.topic;
             let views = View::ALL.into_iter().filter(move |view| view.reads(topic));
@@ -31,7 +33,7 @@ impl Scrubber {
         let mut standings = self.look(sampled, asked.collect()).await;
         let suspects = losses(&standings);
         if !suspects.is_empty() {
-            tokio::time::sleep(self.options.pause).await;
+            tokio::time::sleep_until(passed_at + self.options.pause).await;
             self.catch_up().await;
             standings.extend(self.look(sampled, suspects).await);
             self.explain(sampled, &mut standings).await;

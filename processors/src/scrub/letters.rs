@@ -37,7 +37,11 @@ pub(super) async fn refused(
             // Nothing but holes up to the end.
             let Some(last) = page.last() else { break };
             from = last.position.offset + 1;
-            found.extend(page.into_iter().filter_map(refusal).filter(|of| wanted.contains(of)));
+            found.extend(
+                page.into_iter()
+                    .filter_map(refusal)
+                    .filter(|of| wanted.contains(of)),
+            );
         }
     }
     Ok(found)

@@ -2,8 +2,8 @@
 //! accepted event is exactly once in every view.
 //!
 //! A record is looked for as what the lane would have made of it ([`tables`], [`documents`], [`replays`]). **Invariants:**
-//! nothing is written. What seems lost is asked for again after a pause, and is told only if neither an erasure nor its
-//! retention nor a dead letter explains it ([`examine`]). A view that is away makes records unknown, never missing.
+//! nothing is written. What seems lost is asked for again, not sooner than [`ScrubOptions::pause`] after the views passed
+//! it, and is told only if neither an erasure nor its retention nor a dead letter explains it ([`examine`]). A view that is away makes records unknown, never missing.
 //! **Bounds:** [`ScrubOptions::records`] records and [`PAGE_BYTES`] at a time; a look at each view, two at what seems lost.
 
 mod choice;
@@ -63,7 +63,8 @@ pub struct ScrubOptions {
     pub interval: Duration,
     /// Records of one look at one partition, up to [`MOST_RECORDS`].
     pub records: u64,
-    /// Before what seems lost is asked for again: a refresh, a merge or a removal that runs is over by then.
+    /// What seems lost is asked for again when the views have passed it for this long: a refresh, a merge or a replica that
+    /// was behind is no loss.
     pub pause: Duration,
 }
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 use fastrand::Rng;
 use hindsight_engines::log::ConsumerError;
 use hindsight_schemas::ids::{Offset, Partition, Topic};
+use tokio::time::Instant;
 
 use super::Scrubber;
 use super::choice::choose;
@@ -43,6 +44,7 @@ impl Scrubber {
         mut hear: impl FnMut(Progress),
     ) -> Result<Passed, ConsumerError> {
         let ranges = self.ranges(of_each).await?;
+        let passed_at = Instant::now();
         let mut progress = Progress {
             done: 0,
             of: ranges.iter().map(|(_, range)| range.end - range.start).sum(),
@@ -51,7 +53,7 @@ impl Scrubber {
         for (partition, Range { start: mut from, end }) in ranges {
             while from < end {
                 let (sampled, next) = self.read(partition, from..end).await?;
-                let examined = self.examine(&sampled).await;
+                let examined = self.examine(&sampled, passed_at).await;
                 passed.tally += examined.tally;
                 passed.losses.extend(examined.losses);
                 if passed.losses.len() >= LOSSES {

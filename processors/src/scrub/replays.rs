@@ -81,10 +81,19 @@ mod tests {
             judge(Some(&found), at(1, 5), &same)
         };
         assert_eq!(of(at(1, 5), same), Outcome::Found);
-        assert_eq!((of(at(1, 4), same), of(at(1, 6), same)), (Outcome::Twin, Outcome::Twin));
-        assert_eq!((of(at(1, 4), other), of(at(0, 5), other)), (Outcome::Twin, Outcome::Twin));
+        assert_eq!(
+            (of(at(1, 4), same), of(at(1, 6), same)),
+            (Outcome::Twin, Outcome::Twin)
+        );
+        assert_eq!(
+            (of(at(1, 4), other), of(at(0, 5), other)),
+            (Outcome::Twin, Outcome::Twin)
+        );
         assert_eq!(of(at(1, 5), other), Outcome::Different);
-        assert_eq!((of(at(1, 6), other), of(at(2, 5), other)), (Outcome::Missing, Outcome::Missing));
+        assert_eq!(
+            (of(at(1, 6), other), of(at(2, 5), other)),
+            (Outcome::Missing, Outcome::Missing)
+        );
         assert_eq!(judge(None, at(1, 5), &same), Outcome::Missing);
         assert_eq!(
             judge(Some(&StoredBatch::Unreadable), at(1, 5), &same),

@@ -3,12 +3,11 @@
 //! **Failure:** a look that fails is told and left out; the next comes in its time. **Bound:** [`TOLD`] losses in words a
 //! look; all are counted.
 
-use std::time::Instant;
-
 use fastrand::Rng;
 use hindsight_engines::log::ConsumerError;
 use hindsight_schemas::ids::{Partition, Topic};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::choice::choose;
 use super::examine::Examined;
@@ -77,9 +76,10 @@ impl Scrubber {
         random.shuffle(&mut partitions);
         for partition in partitions {
             let passed = self.passed(partition).await?;
+            let passed_at = Instant::now();
             if let Some(chosen) = choose(random, passed, self.options.records) {
                 let (sampled, _) = self.read(partition, chosen).await?;
-                return Ok(Some(self.examine(&sampled).await));
+                return Ok(Some(self.examine(&sampled, passed_at).await));
             }
         }
         Ok(None)

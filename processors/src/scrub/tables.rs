@@ -150,7 +150,11 @@ mod tests {
         let events = [row("event")];
         let of = |batches: &Found, found: &Found| of_rows(&row("batch"), &events, batches, found);
         assert_eq!(of(&whole, &found("event", (7, 1), 1)), Outcome::Found);
-        assert_eq!(of(&whole, &Found::new()), Outcome::Missing, "an event is not there");
+        assert_eq!(
+            of(&whole, &Found::new()),
+            Outcome::Missing,
+            "an event is not there"
+        );
         let twin = found("batch", (3, 1), 1);
         assert_eq!(
             of(&twin, &Found::new()),

@@ -77,8 +77,8 @@ pub(super) async fn a_stub_keeps_its_id_taken(engine: &dyn Search) {
 
 pub(super) async fn what_stands_under_an_id_is_told(engine: &dyn Search) {
     let of = project("conformance-standing");
-    let [kept, erased, never] =
-        [("k", 11), ("e", 12), ("n", 13)].map(|(name, at)| Event::new(name, 1).at(position(at)).document(&of));
+    let [kept, erased, never] = [("k", 11), ("e", 12), ("n", 13)]
+        .map(|(name, at)| Event::new(name, 1).at(position(at)).document(&of));
     let stub = SearchWrite::Stub(erased.document_id());
     write(engine, vec![create(kept.clone()), create(erased.clone()), stub]).await;
     let ask = [
@@ -94,7 +94,12 @@ pub(super) async fn what_stands_under_an_id_is_told(engine: &dyn Search) {
     };
     assert_eq!(
         engine.standing(ask.into()).await.expect("answers"),
-        [Standing::Absent, document(true), Standing::Erased, document(false)]
+        [
+            Standing::Absent,
+            document(true),
+            Standing::Erased,
+            document(false)
+        ]
     );
 }
 

@@ -16,12 +16,12 @@ use hindsight_processors::rebuild::Report;
 use tokio::sync::watch;
 
 use self::standstill::Standstill;
-use super::place::has_log;
+use super::place::{has_embedded, has_log};
 use crate::data_folder::DataFolder;
 use crate::engines::{Engines, Tables, Use, Waiting, Wanted};
 use crate::roles;
 use crate::settings::Settings;
-use crate::settings::engines::{ClickHouseKind, LogKind, SearchKind, SegmentsKind};
+use crate::settings::engines::LogKind;
 
 /// A view that can be made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,11 +70,9 @@ pub(crate) async fn rebuild(settings: &Settings, plan: Plan, heard: Heard<'_>) -
     if settings.log.kind == LogKind::Embedded {
         has_log(folder)?;
     }
-    let embedded = settings.log.kind == LogKind::Embedded
-        || settings.clickhouse.kind == ClickHouseKind::Embedded
-        || settings.search.kind == SearchKind::Embedded
-        || settings.segments.kind == SegmentsKind::Folder;
-    let _lock = embedded.then(|| DataFolder::open(folder)).transpose()?;
+    let _lock = has_embedded(settings)
+        .then(|| DataFolder::open(folder))
+        .transpose()?;
     let mut settings = settings.clone();
     // A mistyped name must not leave topics behind.
     settings.log.kafka.create_topics = false;

@@ -10,7 +10,7 @@ use anyhow::bail;
 use hindsight_engines::log::{Committed, EventLog};
 use hindsight_schemas::ids::{Offset, Partition};
 
-use crate::roles::{View, lifecycle_group};
+use crate::roles::{View, lifecycle_group, scrub_group};
 
 type Commits = BTreeMap<(&'static str, Partition), Committed>;
 
@@ -47,7 +47,9 @@ impl Standstill {
 }
 
 async fn nobody_works(log: &dyn EventLog) -> anyhow::Result<()> {
-    let groups = View::ALL.map(View::group).into_iter().chain([lifecycle_group()]);
+    // A scrubber would look at what is replaced.
+    let beside = [lifecycle_group(), scrub_group()];
+    let groups = View::ALL.map(View::group).into_iter().chain(beside);
     for group in groups {
         let members = log.members(&group).await?;
         if members > 0 {
