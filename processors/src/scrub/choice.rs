@@ -27,12 +27,6 @@ pub(super) fn choose(random: &mut Rng, passed: Range<Offset>, records: u64) -> O
 }
 
 /// A distance from 0 to `room`, its logarithm uniform as `share` is.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a distance need not be exact, and is cut to the room"
-)]
 fn near(share: f64, room: u64) -> u64 {
     let distance = ((room as f64 + 1.0).ln() * share).exp() - 1.0;
     (distance as u64).min(room)

@@ -19,6 +19,13 @@ pub(super) struct Examined {
     pub(super) losses: Vec<Loss>,
 }
 
+/// Which look it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    First,
+    Again,
+}
+
 /// How records stand, by view and place in the sample.
 type Standings = BTreeMap<(View, usize), Outcome>;
 
@@ -30,19 +37,18 @@ impl Scrubber {
             let views = View::ALL.into_iter().filter(move |view| view.reads(topic));
             views.map(move |view| (view, at))
         });
-        let mut standings = self.look(sampled, asked.collect()).await;
+        let mut standings = self.look(sampled, asked.collect(), Look::First).await;
         let suspects = losses(&standings);
         if !suspects.is_empty() {
             tokio::time::sleep_until(passed_at + self.options.pause).await;
-            self.catch_up().await;
-            standings.extend(self.look(sampled, suspects).await);
+            standings.extend(self.look(sampled, suspects, Look::Again).await);
             self.explain(sampled, &mut standings).await;
         }
         told(sampled, &standings)
     }
 
     /// Each view is asked once.
-    async fn look(&self, sampled: &[Sampled], asked: Vec<(View, usize)>) -> Standings {
+    async fn look(&self, sampled: &[Sampled], asked: Vec<(View, usize)>, look: Look) -> Standings {
         let mut by_view: BTreeMap<View, Vec<usize>> = BTreeMap::new();
         for (view, at) in asked {
             by_view.entry(view).or_default().push(at);
@@ -50,7 +56,7 @@ impl Scrubber {
         let mut standings = Standings::new();
         for (view, places) in by_view {
             let records: Vec<&Sampled> = places.iter().map(|at| &sampled[*at]).collect();
-            let outcomes = self.look_in(view, &records).await.unwrap_or_else(|error| {
+            let outcomes = self.look_in(view, &records, look).await.unwrap_or_else(|error| {
                 tracing::warn!(view = view.as_str(), %error, "the scrubber can't ask a view");
                 vec![Outcome::Unknown; places.len()]
             });
@@ -60,8 +66,13 @@ impl Scrubber {
         standings
     }
 
-    async fn look_in(&self, view: View, records: &[&Sampled]) -> Result<Vec<Outcome>, String> {
+    async fn look_in(&self, view: View, records: &[&Sampled], look: Look) -> Result<Vec<Outcome>, String> {
         let views = &self.views;
+        // A replica that is behind must not look like a loss.
+        if (view, look) == (View::Analytics, Look::Again) {
+            let caught_up = tables::catch_up(&*views.analytics, &self.database()).await;
+            caught_up.map_err(|error| error.to_string())?;
+        }
         match view {
             View::Analytics => tables::look(&*views.analytics, &self.database(), records)
                 .await
@@ -79,13 +90,6 @@ impl Scrubber {
         hindsight_schemas::ddl::database(self.views.view_generation)
     }
 
-    /// A copy that is behind must not look like a loss. What can't be asked to catch up shows in the next look.
-    async fn catch_up(&self) {
-        if let Err(error) = tables::catch_up(&*self.views.analytics, &self.database()).await {
-            tracing::warn!(%error, "replicas can't be asked to catch up");
-        }
-    }
-
     /// Says of what is still lost whether it may be.
     async fn explain(&self, sampled: &[Sampled], standings: &mut Standings) {
         let lost = losses(standings);
@@ -95,30 +99,35 @@ impl Scrubber {
             return;
         }
         let refused = letters::refused(&*self.views.log, &wanted).await;
-        let now_s = Timestamp::now().as_second();
+        let refused = refused.map_err(|error| error.to_string());
         for (view, at) in lost {
-            let record = &sampled[at];
-            let why = if record.has_expired(now_s) {
-                Ok(Some(Outcome::Expired))
-            } else {
-                match (self.is_erased(view, record).await, &refused) {
-                    (Ok(true), _) => Ok(Some(Outcome::Erased)),
-                    (Err(error), _) => Err(error),
-                    (_, Err(error)) => Err(error.to_string()),
-                    (_, Ok(refused)) => {
-                        let letter = refused.contains(&(record.position, view));
-                        Ok(letter.then_some(Outcome::Refused))
-                    }
-                }
-            };
-            let outcome = why.unwrap_or_else(|error| {
+            let why = self.why(view, &sampled[at], &refused).await;
+            let why = why.unwrap_or_else(|error| {
                 tracing::warn!(view = view.as_str(), %error, "whether a record may be missing can't be found out");
                 Some(Outcome::Unknown)
             });
-            if let Some(outcome) = outcome {
-                standings.insert((view, at), outcome);
-            }
+            standings.extend(why.map(|outcome| ((view, at), outcome)));
         }
+    }
+
+    /// Why a record need not be there; `None` if nothing says so.
+    async fn why(
+        &self,
+        view: View,
+        record: &Sampled,
+        refused: &Result<HashSet<letters::Refusal>, String>,
+    ) -> Result<Option<Outcome>, String> {
+        if record.has_expired(Timestamp::now().as_second()) {
+            return Ok(Some(Outcome::Expired));
+        }
+        if self.is_erased(view, record).await? {
+            return Ok(Some(Outcome::Erased));
+        }
+        let has_letter = refused
+            .as_ref()
+            .map_err(String::clone)?
+            .contains(&(record.position, view));
+        Ok(has_letter.then_some(Outcome::Refused))
     }
 
     /// Sessions have tombstones; of an audit event the search engine keeps its id.
