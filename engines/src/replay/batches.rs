@@ -1,16 +1,17 @@
 //! How some batches of a session are stored: as a player would find them, without what else there is of the session.
 //!
 //! **Invariant:** a batch that is told whole had, now, the bytes that were written; what was found whole before is looked at
-//! again. **Failure:** as for a manifest ([`super`]): what is gone is asked for once more. **Bound:** the newest claim, and
+//! again. A flush frame counts only if the index names it. **Failure:** as for a manifest ([`super`]): what is gone is asked for once more. **Bound:** the newest claim, and
 //! the flush objects of these batches.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hindsight_schemas::ids::{Position, ProjectId, Seq, SessionId, Tab};
 
+use super::index::IndexedBatch;
 use super::{Objects, ReplayError, ReplayIndex};
 use crate::segments::format::Digest;
-use crate::segments::{FrameId, Manifest, ManifestFrame, Sources, check_frames};
+use crate::segments::{FrameId, Manifest, ManifestError, ManifestFrame, Sources, check_frames};
 
 /// How a batch is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,12 +57,18 @@ impl ReplayIndex {
     ) -> Result<Objects, ReplayError> {
         let mut objects = Objects::default();
         self.newest_claim(project, session, &mut objects).await?;
-        let paths = self.index.flush_objects_of(project, session, wanted).await?;
+        let indexed = self.index.flush_objects_of(project, session, wanted).await?;
+        let names: BTreeSet<&str> = indexed.iter().map(|batch| batch.object.as_str()).collect();
+        let paths = names.into_iter().map(str::parse).collect::<Result<_, _>>();
+        let paths = paths.map_err(ManifestError::Path)?;
         self.flush_frames(project, session, paths, &mut objects).await?;
+        // An object may be named for another batch alone.
         objects.flush.retain(|frame| {
-            wanted
-                .iter()
-                .any(|(tab, seq)| *seq == frame.batch.seq && *tab == frame.batch.tab)
+            indexed.contains(&IndexedBatch {
+                object: frame.object.clone(),
+                tab: frame.batch.tab.clone(),
+                seq: frame.batch.seq,
+            })
         });
         Ok(objects)
     }

@@ -2,6 +2,7 @@
 //!
 //! **Bounds:** [`MAX_FLUSH_OBJECTS`] objects and [`MAX_LOST`] batches of objects that can't be opened, a session.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hindsight_schemas::ddl::database;
@@ -31,6 +32,14 @@ pub(super) struct Index {
 #[derive(Deserialize)]
 struct ObjectRow {
     object: String,
+}
+
+/// A batch, and a flush object that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(super) struct IndexedBatch {
+    pub(super) object: String,
+    pub(super) tab: Tab,
+    pub(super) seq: Seq,
 }
 
 #[derive(Deserialize)]
@@ -85,23 +94,22 @@ impl Index {
         paths(rows)
     }
 
-    /// Those of them that hold one of these batches.
+    /// Which flush objects hold which of these batches.
     pub(super) async fn flush_objects_of(
         &self,
         project: &ProjectId,
         session: SessionId,
         batches: &[(Tab, Seq)],
-    ) -> Result<Vec<SegmentPath>, ReplayError> {
+    ) -> Result<BTreeSet<IndexedBatch>, QueryError> {
         let names: Vec<String> = batches.iter().map(|(tab, seq)| format!("{tab}/{seq}")).collect();
         let sql = format!(
-            "SELECT DISTINCT object FROM {}.segments WHERE {OF_SESSION} AND generation = 0 \
+            "SELECT DISTINCT object, tab, seq_from AS seq FROM {}.segments WHERE {OF_SESSION} AND generation = 0 \
              AND concat(tab, '/', toString(seq_from)) IN {{batches:Array(String)}} \
              ORDER BY object LIMIT {MAX_FLUSH_OBJECTS}",
             self.database
         );
         let query = of_session(sql, project, session).param("batches", names.as_slice());
-        let rows: Vec<ObjectRow> = self.ask(query).await?;
-        paths(rows)
+        Ok(self.ask(query).await?.into_iter().collect())
     }
 
     /// The data object of a generation, as its claim would name it.
