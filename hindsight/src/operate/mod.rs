@@ -5,6 +5,7 @@
 //! folder, the command opens the log itself. A process that holds the folder answers them on its operators' routes
 //! ([`door`]), to whoever has the admin token. **Invariant:** asking changes nothing; a resend alone does.
 
+mod alone;
 mod door;
 pub(crate) mod lag;
 pub(crate) mod letters;

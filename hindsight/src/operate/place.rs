@@ -21,7 +21,7 @@ use crate::engines::{Engines, Use, Waiting, Wanted};
 use crate::failure::Failure;
 use crate::roles;
 use crate::settings::Settings;
-use crate::settings::engines::{ClickHouseKind, LogKind, SearchKind, SegmentsKind};
+use crate::settings::engines::LogKind;
 
 /// A look at every partition of a large log takes its time.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
@@ -76,14 +76,6 @@ pub(super) fn has_log(folder: &Path) -> Result<(), Failure> {
          by --config",
         folder.display()
     )))
-}
-
-/// Whether an engine is the data folder's, which one process has for itself.
-pub(super) fn has_embedded(settings: &Settings) -> bool {
-    settings.log.kind == LogKind::Embedded
-        || settings.clickhouse.kind == ClickHouseKind::Embedded
-        || settings.search.kind == SearchKind::Embedded
-        || settings.segments.kind == SegmentsKind::Folder
 }
 
 impl PlaceArgs {

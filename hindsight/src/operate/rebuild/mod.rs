@@ -16,12 +16,10 @@ use hindsight_processors::rebuild::Report;
 use tokio::sync::watch;
 
 use self::standstill::Standstill;
-use super::place::{has_embedded, has_log};
-use crate::data_folder::DataFolder;
-use crate::engines::{Engines, Tables, Use, Waiting, Wanted};
+use super::alone::Alone;
+use crate::engines::{Engines, Tables, Use, Wanted};
 use crate::roles;
 use crate::settings::Settings;
-use crate::settings::engines::LogKind;
 
 /// A view that can be made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -66,25 +64,15 @@ struct Run<'a> {
 
 /// Makes a view anew; what came of it, in words.
 pub(crate) async fn rebuild(settings: &Settings, plan: Plan, heard: Heard<'_>) -> anyhow::Result<String> {
-    let folder = &settings.server.data_dir;
-    if settings.log.kind == LogKind::Embedded {
-        has_log(folder)?;
-    }
-    let _lock = has_embedded(settings)
-        .then(|| DataFolder::open(folder))
-        .transpose()?;
-    let mut settings = settings.clone();
-    // A mistyped name must not leave topics behind.
-    settings.log.kafka.create_topics = false;
     let wanted = Wanted {
         log: Some(roles::groups()),
         analytics: Some(Tables::AsTheyAre),
         segments: Some(Use::Write),
         search: false,
     };
-    let engines = Engines::open(&settings, wanted, &Waiting::default()).await?;
-    let outcome = with_engines(&settings, &engines, plan, heard).await;
-    engines.close().await;
+    let alone = Alone::open(settings, wanted).await?;
+    let outcome = with_engines(&alone.settings, &alone.engines, plan, heard).await;
+    alone.close().await;
     outcome
 }
 
