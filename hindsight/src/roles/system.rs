@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
+use futures::future::OptionFuture;
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_ingest::Edge;
 use hindsight_processors::erasure::ErasedSessions;
@@ -141,12 +142,10 @@ impl System {
             return;
         };
         running.tasks.stop().await;
-        if let Some(scrub) = running.scrub {
-            scrub.stop().await;
-        }
-        if let Some(lifecycle) = running.lifecycle {
-            lifecycle.stop().await;
-        }
+        // Each leaves its group, which takes a poll.
+        let scrub = running.scrub.map(Scrub::stop);
+        let lifecycle = running.lifecycle.map(Lifecycle::stop);
+        tokio::join!(OptionFuture::from(scrub), OptionFuture::from(lifecycle));
         running.lanes.stop().await;
         running.engines.close().await;
     }
