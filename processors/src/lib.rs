@@ -13,4 +13,5 @@ pub mod jobs;
 pub mod lifecycle;
 pub mod rebuild;
 pub mod replay;
+pub mod scrub;
 pub mod search;

@@ -12,6 +12,7 @@ mod block;
 pub mod chdb;
 mod check;
 pub mod conformance;
+mod find;
 mod fresh;
 mod http;
 mod migrate;
@@ -26,6 +27,7 @@ use hindsight_schemas::row_binary::Row;
 use serde::de::DeserializeOwned;
 
 pub use block::{BlockBuilder, InsertBlock, MAX_BLOCK_BYTES, MAX_BLOCK_ROWS, blocks_of};
+pub use find::{FoundRow, catch_up, find_rows};
 pub use fresh::{Fresh, SwitchError, drop_left, replaced_tables};
 pub use http::{Endpoint, HttpAnalytics, HttpOptions};
 pub use query::{Param, Query};

@@ -13,11 +13,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use hindsight_schemas::row_binary::{Micros, Millis, Row, Seconds};
 use hindsight_schemas::rows::{AuditRow, Batch, RecorderEvent, Segment, Session};
-use serde::Deserialize;
 use uuid::Uuid;
 
 use super::block::{BlockBuilder, InsertBlock};
-use super::{Analytics, InsertError, Query, QueryError, query_rows};
+use super::find::{catch_up, find};
+use super::{Analytics, InsertError, QueryError};
 use crate::failpoint;
 
 /// How many other tokens are tried for a block whose token is known and whose rows are not there.
@@ -322,12 +322,6 @@ async fn count_missing(
 
 struct Engine<'a>(&'a dyn Analytics);
 
-#[derive(Deserialize)]
-struct Winner {
-    identity: String,
-    rank: Rank,
-}
-
 #[async_trait]
 impl Sink for Engine<'_> {
     async fn winners(
@@ -335,32 +329,9 @@ impl Sink for Engine<'_> {
         block: &ExpectedBlock,
         rows: &[&ExpectedRow],
     ) -> Result<HashMap<String, Rank>, QueryError> {
-        let TableShape { identity, rank, time } = block.table;
-        let table = &block.block.table;
-        let sql = format!(
-            "SELECT {identity} AS identity, min({rank}) AS rank FROM {table} \
-             WHERE {time} BETWEEN {{from:DateTime64(3)}} AND {{to:DateTime64(3)}} \
-             AND has({{projects:Array(String)}}, project) AND identity IN {{identities:Array(String)}} \
-             GROUP BY identity"
-        );
-        let times = || rows.iter().map(|row| row.time);
-        let (Some(from), Some(to)) = (times().min(), times().max()) else {
-            return Ok(HashMap::new());
-        };
-        let mut projects: Vec<String> = rows.iter().map(|row| row.project.clone()).collect();
-        projects.dedup();
-        let identities: Vec<String> = rows.iter().map(|row| row.identity.clone()).collect();
-        let query = Query::new(sql)
-            .param("from", from)
-            .param("to", to)
-            .param("projects", &projects[..])
-            .param("identities", &identities[..])
-            .setting("output_format_json_named_tuples_as_objects", 0);
-        let winners: Vec<Winner> = query_rows(self.0, query).await?;
-        Ok(winners
-            .into_iter()
-            .map(|winner| (winner.identity, winner.rank))
-            .collect())
+        let found = find(self.0, &block.block.table, block.table, rows).await?;
+        let winners = found.into_iter().map(|(identity, found)| (identity, found.rank));
+        Ok(winners.collect())
     }
 
     async fn insert(&self, block: &InsertBlock) -> Result<(), InsertError> {
@@ -368,12 +339,7 @@ impl Sink for Engine<'_> {
     }
 
     async fn catch_up(&self, table: &str) -> Result<(), QueryError> {
-        if !self.0.replicated() {
-            return Ok(());
-        }
-        self.0
-            .execute(Query::new(format!("SYSTEM SYNC REPLICA {table} LIGHTWEIGHT")))
-            .await
+        catch_up(self.0, table).await
     }
 
     fn ok_is_final(&self) -> bool {

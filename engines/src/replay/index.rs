@@ -2,10 +2,11 @@
 //!
 //! **Bounds:** [`MAX_FLUSH_OBJECTS`] objects and [`MAX_LOST`] batches of objects that can't be opened, a session.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hindsight_schemas::ddl::database;
-use hindsight_schemas::ids::{LogId, Partition, Position, ProjectId, Seq, SessionId, Topic};
+use hindsight_schemas::ids::{LogId, Partition, Position, ProjectId, Seq, SessionId, Tab, Topic};
 use hindsight_schemas::row_binary::{Digest as RowDigest, Millis};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -31,6 +32,14 @@ pub(super) struct Index {
 #[derive(Deserialize)]
 struct ObjectRow {
     object: String,
+}
+
+/// A batch, and a flush object that holds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(super) struct IndexedBatch {
+    pub(super) object: String,
+    pub(super) tab: Tab,
+    pub(super) seq: Seq,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +92,24 @@ impl Index {
         );
         let rows: Vec<ObjectRow> = self.ask(of_session(sql, project, session)).await?;
         paths(rows)
+    }
+
+    /// Which flush objects hold which of these batches.
+    pub(super) async fn flush_objects_of(
+        &self,
+        project: &ProjectId,
+        session: SessionId,
+        batches: &[(Tab, Seq)],
+    ) -> Result<BTreeSet<IndexedBatch>, QueryError> {
+        let names: Vec<String> = batches.iter().map(|(tab, seq)| format!("{tab}/{seq}")).collect();
+        let sql = format!(
+            "SELECT DISTINCT object, tab, seq_from AS seq FROM {}.segments WHERE {OF_SESSION} AND generation = 0 \
+             AND concat(tab, '/', toString(seq_from)) IN {{batches:Array(String)}} \
+             ORDER BY object LIMIT {MAX_FLUSH_OBJECTS}",
+            self.database
+        );
+        let query = of_session(sql, project, session).param("batches", names.as_slice());
+        Ok(self.ask(query).await?.into_iter().collect())
     }
 
     /// The data object of a generation, as its claim would name it.
@@ -171,7 +198,7 @@ fn batches<'a>(
         row.held().map(move |seq| LostBatch {
             project: project.clone(),
             session_id: session,
-            tab: hindsight_schemas::ids::Tab::clone(&tab),
+            tab: Tab::clone(&tab),
             seq,
             frame,
             known,

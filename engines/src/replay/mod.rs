@@ -7,6 +7,7 @@
 //! then, or damaged, is read from another copy or told as gap. **Bounds:** [`MAX_FLUSH_OBJECTS`] footers a session,
 //! [`FOOTERS_AT_ONCE`] read at a time, [`FOOTERS_KEPT`] kept; a claim is looked for among the newest [`CLAIMS_TRIED`].
 
+mod batches;
 mod index;
 mod known_whole;
 
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::stream::{self, StreamExt};
 use hindsight_schemas::ids::{ProjectId, SessionId};
 
+pub use self::batches::{StoredBatch, StoredBatches};
 use self::index::Index;
 pub use self::index::MAX_FLUSH_OBJECTS;
 use self::known_whole::KnownWhole;
@@ -172,7 +174,8 @@ impl ReplayIndex {
     async fn objects(&self, project: &ProjectId, session: SessionId) -> Result<Objects, ReplayError> {
         let mut objects = Objects::default();
         self.newest_claim(project, session, &mut objects).await?;
-        self.flush_frames(project, session, &mut objects).await?;
+        let paths = self.index.flush_objects(project, session).await?;
+        self.flush_frames(project, session, paths, &mut objects).await?;
         Ok(objects)
     }
 
@@ -218,9 +221,9 @@ impl ReplayIndex {
         &self,
         project: &ProjectId,
         session: SessionId,
+        paths: Vec<SegmentPath>,
         objects: &mut Objects,
     ) -> Result<(), ReplayError> {
-        let paths = self.index.flush_objects(project, session).await?;
         let footers: Vec<(SegmentPath, Result<Arc<Footer>, ReadError>)> = stream::iter(paths)
             .map(|path| async { (self.flush_footer(&path).await, path) })
             .buffered(FOOTERS_AT_ONCE)

@@ -88,6 +88,24 @@ pub enum WriteOutcome {
     },
 }
 
+/// What stands under an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing.
+    Absent,
+    /// What is left of something erased.
+    Erased,
+    /// A document, or more than one where the engine is damaged: of the first.
+    Document {
+        /// The same content_sha256.
+        same_content: bool,
+        /// The record that came first.
+        position: Position,
+        /// How many documents there are.
+        times: u64,
+    },
+}
+
 /// Everything up to here was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CommittedPosition {
@@ -296,6 +314,9 @@ pub trait Search: Send + Sync {
         range: WriteRange,
         writes: Arc<Vec<SearchWrite>>,
     ) -> Result<Vec<WriteOutcome>, SearchError>;
+
+    /// What stands under each of these ids, compared with a content_sha256, in their order. Nothing is changed.
+    async fn standing(&self, ids: Vec<(DocumentId, [u8; 32])>) -> Result<Vec<Standing>, SearchError>;
 
     /// One page of audit events.
     async fn search_audit(&self, search: AuditSearch) -> Result<AuditPage, SearchError>;

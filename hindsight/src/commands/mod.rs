@@ -12,6 +12,7 @@ mod lag;
 mod process;
 mod rebuild;
 mod role;
+mod scrub;
 mod serve;
 mod up;
 mod version;
@@ -37,7 +38,7 @@ Larger installations run by roles over Kafka, ClickHouse, Elasticsearch and S3, 
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 data folder in use or not writable,
 4 address not free, 5 libchdb missing, 6 an engine refuses us or is not fit, 7 an engine did not come in time,
-8 a limit is exceeded (`lag --max-age`).
+8 a limit is exceeded (`lag --max-age`), or something is missing (`scrub`).
 `doctor` has its own: see `hindsight doctor --help`.";
 
 /// Keeps what people do in web applications - session recordings and audit events - and shows it: replay,
@@ -62,6 +63,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Lag(lag::Lag),
     DeadLetters(dead_letters::DeadLetters),
+    Scrub(scrub::Scrub),
     Rebuild(rebuild::Rebuild),
     Jobs(jobs::Jobs),
     Config(config::ShowConfig),
@@ -82,6 +84,7 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run(),
             Command::Lag(lag) => lag.run(),
             Command::DeadLetters(letters) => letters.run(),
+            Command::Scrub(scrub) => scrub.run(),
             Command::Rebuild(rebuild) => rebuild.run(),
             Command::Jobs(jobs) => jobs.run(),
             Command::Config(config) => config.run(),

@@ -33,6 +33,8 @@ enum Part {
     Replay,
     /// Closing sessions, removing what nobody needs.
     Lifecycle,
+    /// Looking whether samples of the log are in every view.
+    Scrub,
 }
 
 impl Process {
@@ -56,6 +58,7 @@ impl Process {
                 .map(|(_, view)| view)
                 .collect(),
             lifecycle: does(Part::Lifecycle),
+            scrub: does(Part::Scrub),
             ..Roles::default()
         }
     }

@@ -196,6 +196,12 @@ catalogue! {
             "Removals that failed and are tried again";
         hindsight_erased_rows_found_total Counter [] Always,
             "Rows of erased sessions that a late writer had put back, removed again";
+        hindsight_scrub_records_total Counter ["view", "outcome"] Always,
+            "Records of the log that were looked for in a view, by how they stand there: found, twin, erased, expired, refused (a dead letter), missing, twice, different, unreadable, or unknown (the view did not answer)";
+        hindsight_scrub_seconds Histogram [] Event,
+            "One look at a sample in all views";
+        hindsight_scrub_completed_timestamp_seconds Gauge [] Event,
+            "When the last sample was looked for and every view answered, Unix seconds";
         hindsight_search_commit_seconds Histogram [] Always,
             "One write of a range to the search engine, durable";
         hindsight_search_retries_total Counter [] Always,

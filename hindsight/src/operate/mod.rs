@@ -5,12 +5,14 @@
 //! folder, the command opens the log itself. A process that holds the folder answers them on its operators' routes
 //! ([`door`]), to whoever has the admin token. **Invariant:** asking changes nothing; a resend alone does.
 
+mod alone;
 mod door;
 pub(crate) mod lag;
 pub(crate) mod letters;
 mod place;
 pub(crate) mod rebuild;
 pub(crate) mod safe;
+pub(crate) mod scrub;
 pub(crate) mod table;
 
 use std::sync::Arc;

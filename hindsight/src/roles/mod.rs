@@ -13,6 +13,7 @@ mod listen;
 mod ops;
 mod reader;
 mod replaced;
+mod scrub;
 mod system;
 mod tasks;
 mod views;
@@ -37,7 +38,8 @@ use crate::observe::{self, Traces, Upkeep};
 use crate::operate;
 use crate::settings::Settings;
 
-pub(crate) use self::views::{VIEW_GENERATION, View, groups, lifecycle_group};
+pub(crate) use self::scrub::scrubber;
+pub(crate) use self::views::{VIEW_GENERATION, View, groups, lifecycle_group, scrub_group};
 
 /// What a process does.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +52,8 @@ pub(crate) struct Roles {
     pub(crate) views: Vec<View>,
     /// Closes sessions, removes what nobody needs.
     pub(crate) lifecycle: bool,
+    /// Compares the views with the log.
+    pub(crate) scrub: bool,
     /// Answers readers.
     pub(crate) serve: bool,
 }
@@ -62,6 +66,7 @@ impl Roles {
             ingest: true,
             views: View::ALL.into(),
             lifecycle: true,
+            scrub: true,
             serve: true,
         }
     }
@@ -75,9 +80,10 @@ impl Roles {
         let has = |view| self.views.contains(&view);
         let writes_objects = has(View::Replay) || self.lifecycle;
         // Which search view is read is said there.
-        let reads_objects = has(View::Analytics) || has(View::Search) || self.serve;
-        let tables = has(View::Analytics) || has(View::Replay) || self.lifecycle || self.serve;
-        let documents = has(View::Search) || self.lifecycle || self.serve;
+        let asks_all = self.lifecycle || self.scrub || self.serve;
+        let reads_objects = has(View::Analytics) || has(View::Search) || asks_all;
+        let tables = has(View::Analytics) || has(View::Replay) || asks_all;
+        let documents = has(View::Search) || asks_all;
         let segments = match (writes_objects, reads_objects) {
             (true, _) => Some(Use::Write),
             (false, true) => Some(Use::Read),

@@ -6,12 +6,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
+use futures::future::OptionFuture;
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_ingest::Edge;
 use hindsight_processors::erasure::ErasedSessions;
 use hindsight_query_api::Reader;
 
 use super::lifecycle::Lifecycle;
+use super::scrub::Scrub;
 use super::tasks::Tasks;
 use super::views::{Lanes, VIEW_GENERATION};
 use super::{Roles, edge, reader};
@@ -33,6 +35,7 @@ struct Running {
     engines: Engines,
     lanes: Lanes,
     lifecycle: Option<Lifecycle>,
+    scrub: Option<Scrub>,
     /// What keeps the doors informed.
     tasks: Tasks,
 }
@@ -47,7 +50,7 @@ impl System {
     ) -> anyhow::Result<Self> {
         let makes_views = !roles.views.is_empty() || roles.lifecycle;
         let erased = engines.segments_if_opened().map(ErasedSessions::new);
-        if let (true, Some(erased)) = (makes_views, &erased) {
+        if let (true, Some(erased)) = (makes_views || roles.scrub, &erased) {
             erased
                 .load()
                 .await
@@ -55,10 +58,16 @@ impl System {
         }
         let mut tasks = Tasks::new();
         let lanes = Lanes::start(settings, &engines, erased.as_ref(), &roles.views)?;
-        let replays = (roles.lifecycle || roles.serve).then(|| replays(&engines));
+        let replays = (roles.lifecycle || roles.scrub || roles.serve).then(|| replays(&engines));
         let lifecycle = match (&replays, &erased) {
             (Some(replays), Some(erased)) if roles.lifecycle => {
                 Some(Lifecycle::start(settings, &engines, replays.clone(), erased)?)
+            }
+            _ => None,
+        };
+        let scrub = match (&replays, &erased) {
+            (Some(replays), Some(erased)) if roles.scrub => {
+                Scrub::start(settings, &engines, replays.clone(), erased)?
             }
             _ => None,
         };
@@ -86,6 +95,7 @@ impl System {
             engines,
             lanes,
             lifecycle,
+            scrub,
             tasks,
         }));
         Ok(Self {
@@ -132,9 +142,10 @@ impl System {
             return;
         };
         running.tasks.stop().await;
-        if let Some(lifecycle) = running.lifecycle {
-            lifecycle.stop().await;
-        }
+        // Each leaves its group, which takes a poll.
+        let scrub = running.scrub.map(Scrub::stop);
+        let lifecycle = running.lifecycle.map(Lifecycle::stop);
+        tokio::join!(OptionFuture::from(scrub), OptionFuture::from(lifecycle));
         running.lanes.stop().await;
         running.engines.close().await;
     }

@@ -71,6 +71,11 @@ pub(crate) fn lifecycle_group() -> String {
     group("lifecycle", VIEW_GENERATION)
 }
 
+/// The group of those who compare the views with the log.
+pub(crate) fn scrub_group() -> String {
+    group("scrub", VIEW_GENERATION)
+}
+
 /// The groups that retention waits for: a record goes only when all of them have passed it.
 pub(crate) fn groups() -> Vec<RegisteredGroup> {
     let registered = View::ALL.map(|view| RegisteredGroup {

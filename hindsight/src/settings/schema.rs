@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     #[serde(default)]
     pub(crate) lifecycle: Lifecycle,
     #[serde(default)]
+    pub(crate) scrub: Scrub,
+    #[serde(default)]
     pub(crate) traces: Traces,
 }
 
@@ -57,6 +59,7 @@ impl Default for Settings {
             segments: Segments::default(),
             replay: Replay::default(),
             lifecycle: Lifecycle::default(),
+            scrub: Scrub::default(),
             traces: Traces::default(),
         }
     }
@@ -149,6 +152,25 @@ impl Default for Lifecycle {
         Self {
             grace_seconds: 24 * 3600,
             interval_seconds: 3600,
+        }
+    }
+}
+
+/// Samples of the log that are looked for in every view.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Scrub {
+    /// Between two samples of one process; 0: none are taken.
+    pub(crate) interval_seconds: u64,
+    /// Recordings, and audit events, of one sample: 1 to 1000.
+    pub(crate) records: u64,
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Self {
+            interval_seconds: 60,
+            records: 32,
         }
     }
 }

@@ -14,11 +14,11 @@ const WITHIN: Duration = Duration::from_secs(60);
 const BATCHES: usize = 3;
 
 /// A frame of the session, as SQL tells it.
-struct Stored {
+pub(crate) struct Stored {
     name: String,
-    object: PathBuf,
-    offset: usize,
-    bytes: usize,
+    pub(crate) object: PathBuf,
+    pub(crate) offset: usize,
+    pub(crate) bytes: usize,
 }
 
 /// A server with one session of three batches, closed after so many seconds of silence.
@@ -49,9 +49,11 @@ async fn until(running: &Server, statement: &str, expected: &str) {
 }
 
 /// Where the frame lies that holds the batch.
-async fn stored(running: &Server, data: &Path, seq: usize) -> Stored {
-    let statement =
-        format!("SELECT object, `offset`, bytes FROM segments WHERE seq_from <= {seq} AND seq_to >= {seq}");
+pub(crate) async fn stored(running: &Server, data: &Path, writer: &Writer, seq: usize) -> Stored {
+    let statement = format!(
+        "SELECT object, `offset`, bytes FROM segments WHERE session_id = '{}' AND seq_from <= {seq} AND seq_to >= {seq}",
+        writer.session
+    );
     let row = running.sql(&statement).await.unwrap();
     let words: Vec<&str> = row.trim().split('\t').collect();
     Stored {
@@ -63,7 +65,7 @@ async fn stored(running: &Server, data: &Path, seq: usize) -> Stored {
 }
 
 /// Turns one bit; twice, and it is as it was.
-fn flip(object: &Path, at: usize) {
+pub(crate) fn flip(object: &Path, at: usize) {
     let mut bytes = std::fs::read(object).unwrap();
     bytes[at] ^= 1;
     std::fs::write(object, bytes).unwrap();
@@ -118,7 +120,7 @@ async fn of_an_open_session_only_what_is_damaged_is_missing() {
     let all: Vec<usize> = (0..BATCHES).collect();
 
     // A bit of a frame; nobody has looked at it yet.
-    let frame = stored(&running, &data, 1).await;
+    let frame = stored(&running, &data, &writer, 1).await;
     flip(&frame.object, frame.offset + frame.bytes / 2);
     let told = manifest(&running, &writer).await;
     assert_eq!(
@@ -170,7 +172,7 @@ async fn of_a_closed_session_other_copies_are_read() {
     until(&running, "SELECT state FROM sessions", "complete").await;
     let all: Vec<usize> = (0..BATCHES).collect();
     plays(&running, &writer, &all, None).await;
-    let frame = stored(&running, &data, 1).await;
+    let frame = stored(&running, &data, &writer, 1).await;
     assert!(
         frame.object.starts_with(data.join("segments/data")),
         "{}",
@@ -210,7 +212,7 @@ async fn a_damaged_session_is_closed_as_that_and_not_packed_anew() {
     let data = folder.path().join("data");
     let (mut running, mut writer) = one_session(&data, 3600).await;
     until(&running, "SELECT count() FROM segments", "3").await;
-    let frame = stored(&running, &data, 2).await;
+    let frame = stored(&running, &data, &writer, 2).await;
     let in_object = format!(
         "SELECT min(seq_from) FROM segments WHERE object = '{}'",
         frame.name

@@ -15,6 +15,7 @@ mod odd_json;
 mod rebuild;
 mod roles;
 mod roles_refused;
+mod scrub;
 mod sent_again;
 mod server;
 mod settings;

@@ -55,7 +55,7 @@ fn killed_at(folder: &Path, view: &str, step: &str, passes: u32) {
 }
 
 /// Statements on the tables themselves, while nothing else runs on the folder.
-async fn on_tables(data: &Path, statements: &[String]) -> String {
+pub(crate) async fn on_tables(data: &Path, statements: &[String]) -> String {
     let clickhouse = ClickHouse::start(&data.join("clickhouse"));
     let mut said = String::new();
     for statement in statements {
@@ -82,7 +82,7 @@ async fn server(data: &Path, close_after_s: u32) -> Server {
     start(command, data).await
 }
 
-async fn until(server: &Reader, statement: &str, expected: &str) {
+pub(crate) async fn until(server: &Reader, statement: &str, expected: &str) {
     let started = Instant::now();
     loop {
         let found = server.sql(statement).await;

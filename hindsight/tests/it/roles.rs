@@ -13,6 +13,7 @@ use hindsight_chaos::oracle;
 use hindsight_chaos::reader::Reader;
 use serde_json::Value;
 
+use crate::scrub::{LOST, scrub};
 use crate::words;
 
 const SEED: u64 = 0x401e;
@@ -31,7 +32,8 @@ async fn everything_is_found_once_by_roles_through_a_rolling_restart() {
         .set("log", "session_timeout_ms", "10000")
         .set("replay", "close_after_seconds", "2")
         .set("lifecycle", "grace_seconds", "4")
-        .set("lifecycle", "interval_seconds", "1");
+        .set("lifecycle", "interval_seconds", "1")
+        .set("scrub", "interval_seconds", "1");
     let installation = Installation::new(&folder, &mut settings);
     let edges = [free_address(), free_address()];
     let reads = free_address();
@@ -75,6 +77,7 @@ async fn everything_is_found_once_by_roles_through_a_rolling_restart() {
     };
     oracle::check(&serve, &writers).await;
     samples_are_shown(&installation, &urls[0], &serve).await;
+    nothing_is_missed(&installation, &folder);
     drop((roles, clickhouse));
     std::fs::remove_dir_all(&folder).unwrap();
 }
@@ -120,6 +123,18 @@ async fn samples_are_shown(installation: &Installation, edge: &str, serve: &Read
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// A whole pass over the log finds everything in every view, and samples that were taken all the time gave no alarm.
+fn nothing_is_missed(installation: &Installation, folder: &Path) {
+    let place = ["--config", installation.config.to_str().unwrap()];
+    let (code, losses, counts) = scrub(folder, &place);
+    assert_eq!((code, losses), (Some(0), BTreeSet::new()), "{counts}");
+    for view in ["analytics", "search", "replay"] {
+        assert!(counts[view]["found"].as_u64() > Some(60), "{view}: {counts}");
+    }
+    let log = std::fs::read_to_string(folder.join("process.log")).unwrap();
+    assert!(!log.contains(LOST), "see {}", folder.display());
 }
 
 async fn count(serve: &Reader, statement: &str) -> u64 {

@@ -39,7 +39,7 @@ impl Ownership {
             stopping: stopping.clone(),
         };
         let thread = std::thread::Builder::new()
-            .name("lifecycle-owner".into())
+            .name("owner".into())
             .spawn(move || member.run())?;
         Ok(Self {
             held,
@@ -60,7 +60,7 @@ impl Ownership {
         let thread = self.thread;
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the thread of the lifecycle's membership had panicked");
+            tracing::error!("the thread of a membership had panicked");
         }
     }
 }

@@ -9,4 +9,5 @@ mod cuts;
 mod lifecycle;
 mod removal;
 mod runtime;
+mod scrub;
 mod sim;

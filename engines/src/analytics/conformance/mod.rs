@@ -23,6 +23,7 @@ pub async fn check_all(engine: &dyn Analytics) {
     tables::every_column_survives(engine).await;
     tables::a_token_is_taken_once(engine).await;
     tables::the_lowest_position_wins(engine).await;
+    tables::rows_are_found_as_readers_see_them(engine).await;
     tables::ten_megabytes_are_one_part(engine).await;
     tables::bad_data_are_rejected(engine).await;
     tables::migrations_can_be_repeated(engine).await;

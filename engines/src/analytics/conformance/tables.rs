@@ -4,7 +4,9 @@ use hindsight_schemas::row_binary::Row;
 use hindsight_schemas::rows::{AuditRow, Batch, RecorderEvent, Segment, Session};
 use serde::de::DeserializeOwned;
 
-use super::super::{Analytics, InsertError, MAX_BLOCK_BYTES, blocks_of, table_rows};
+use super::super::{
+    Analytics, InsertError, MAX_BLOCK_BYTES, Settles, blocks_of, catch_up, find_rows, table_rows,
+};
 use super::{
     audit_row, batch_row, column, count, event_row, fresh, insert, insert_block, segment_row, session_row,
 };
@@ -74,6 +76,28 @@ pub(super) async fn the_lowest_position_wins(engine: &dyn Analytics) {
         format!("SELECT (log_offset, log_partition) AS value FROM {database}.batches FINAL ORDER BY seq");
     let json = format!("SELECT toString(value) AS value FROM ({sql})");
     assert_eq!(column::<String>(engine, &json).await, ["(10,3)", "(10,2)"]);
+}
+
+pub(super) async fn rows_are_found_as_readers_see_them(engine: &dyn Analytics) {
+    let database = fresh(engine, 908).await;
+    // The same rows under two tokens, and a twin that came before.
+    for name in ["once", "again"] {
+        insert(engine, &database, name, &[batch_row(0, 20), batch_row(1, 20)]).await;
+    }
+    insert(engine, &database, "twin", &[batch_row(0, 10)]).await;
+    let wanted = [batch_row(0, 20), batch_row(1, 20), batch_row(2, 20)].map(|row| row.expected());
+    let found = find_rows::<Batch>(engine, &database, &wanted)
+        .await
+        .expect("answers");
+    let of = |seq: usize| {
+        found
+            .get(&wanted[seq].identity)
+            .map(|row| (row.rank.0, row.times))
+    };
+    assert_eq!((of(0), of(1), of(2)), (Some((10, 1)), Some((20, 1)), None));
+    catch_up(engine, &format!("{database}.batches"))
+        .await
+        .expect("tables that are not replicated have nothing to catch up with");
 }
 
 pub(super) async fn ten_megabytes_are_one_part(engine: &dyn Analytics) {

@@ -27,6 +27,7 @@ pub async fn check(engine: &dyn Search) {
     the_deepest_queries_are_answered(engine).await;
     writes::the_first_document_wins(engine).await;
     writes::a_stub_keeps_its_id_taken(engine).await;
+    writes::what_stands_under_an_id_is_told(engine).await;
     pages::pages_stay_valid_while_data_is_added(engine).await;
     pages::a_cursor_belongs_to_its_search(engine).await;
     pages::projects_and_times_bound_a_search(engine).await;

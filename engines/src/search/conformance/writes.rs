@@ -6,7 +6,7 @@ use hindsight_schemas::documents::AuditDocument;
 use hindsight_schemas::ids::LogId;
 use uuid::Uuid;
 
-use super::super::{Search, SearchWrite, WriteOutcome, WriteRange};
+use super::super::{Search, SearchWrite, Standing, WriteOutcome, WriteRange};
 use super::build::Event;
 use super::{create, names, partition, position, project, search_of, write};
 
@@ -72,6 +72,34 @@ pub(super) async fn a_stub_keeps_its_id_taken(engine: &dyn Search) {
         names(engine, search_of("", (&of).into())).await,
         ["k"],
         "created and erased in one write"
+    );
+}
+
+pub(super) async fn what_stands_under_an_id_is_told(engine: &dyn Search) {
+    let of = project("conformance-standing");
+    let [kept, erased, never] = [("k", 11), ("e", 12), ("n", 13)]
+        .map(|(name, at)| Event::new(name, 1).at(position(at)).document(&of));
+    let stub = SearchWrite::Stub(erased.document_id());
+    write(engine, vec![create(kept.clone()), create(erased.clone()), stub]).await;
+    let ask = [
+        (never.document_id(), never.content_sha256),
+        (kept.document_id(), kept.content_sha256),
+        (erased.document_id(), erased.content_sha256),
+        (kept.document_id(), [0; 32]),
+    ];
+    let document = |same_content| Standing::Document {
+        same_content,
+        position: position(11),
+        times: 1,
+    };
+    assert_eq!(
+        engine.standing(ask.into()).await.expect("answers"),
+        [
+            Standing::Absent,
+            document(true),
+            Standing::Erased,
+            document(false)
+        ]
     );
 }
 

@@ -34,6 +34,7 @@ mod positions;
 mod read;
 mod refresh;
 mod refusal;
+mod standing;
 mod translate;
 mod write;
 
@@ -118,6 +119,10 @@ impl Search for ElasticsearchSearch {
         self.note(range).await?;
         metrics::histogram!("hindsight_search_commit_seconds").record(started.elapsed().as_secs_f64());
         Ok(outcomes)
+    }
+
+    async fn standing(&self, ids: Vec<(DocumentId, [u8; 32])>) -> Result<Vec<Standing>, SearchError> {
+        self.stand(&ids).await
     }
 
     async fn search_audit(&self, search: AuditSearch) -> Result<AuditPage, SearchError> {

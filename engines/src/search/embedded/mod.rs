@@ -27,6 +27,7 @@ use writer::{QUEUE, Request, Write, Writer};
 mod analyzer;
 mod collect;
 mod document;
+mod known;
 mod layout;
 mod positions;
 mod read;
@@ -210,6 +211,10 @@ impl Search for EmbeddedSearch {
         let request = Request::Expire { now_s, answer };
         queue.send(request).await.map_err(|_| SearchError::Closed)?;
         removed.await.map_err(|_| SearchError::Closed)?
+    }
+
+    async fn standing(&self, ids: Vec<(DocumentId, [u8; 32])>) -> Result<Vec<Standing>, SearchError> {
+        self.blocking(move |shared| shared.standing(&ids)).await
     }
 
     async fn search_audit(&self, search: AuditSearch) -> Result<AuditPage, SearchError> {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use hindsight_schemas::documents::DocumentId;
 use hindsight_schemas::ids::{AuditId, SessionId};
 use tantivy::collector::Count;
 use tantivy::{DocAddress, Index, IndexReader, Searcher, TantivyDocument};
@@ -13,7 +14,7 @@ use super::super::cursor::SortKey;
 use super::super::parse::text_only;
 use super::super::{
     AuditHit, AuditPage, AuditSearch, SearchError, SearchHealth, SessionHit, SessionPage, SessionSearch,
-    check_limit,
+    Standing, check_limit,
 };
 use super::collect::{PageCollector, SessionCollector};
 use super::engine;
@@ -102,6 +103,12 @@ impl Shared {
             session_id: session_id.map_err(|error| SearchError::Engine(error.to_string()))?,
             last_at_ms: key.occurred_at_us / 1000,
         })
+    }
+
+    pub(super) fn standing(&self, ids: &[(DocumentId, [u8; 32])]) -> Result<Vec<Standing>, SearchError> {
+        let searcher = self.reader.searcher();
+        let each = ids.iter().map(|wanted| self.layout.standing(&searcher, wanted));
+        each.collect()
     }
 
     /// How many documents have expired.

@@ -11,17 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use hindsight_schemas::documents::DocumentId;
-use hindsight_schemas::ids::Position;
 use tantivy::collector::Count;
 use tantivy::index::SegmentId;
-use tantivy::schema::{IndexRecordOption, Value};
-use tantivy::{
-    DocAddress, DocSet, Index, IndexReader, IndexWriter, Searcher, TERMINATED, TantivyDocument, Term,
-};
+use tantivy::{Index, IndexReader, IndexWriter, Searcher, TantivyDocument};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::{SearchError, SearchWrite, WriteOutcome, WriteRange};
-use super::layout::{Layout, STUB};
+use super::known::Known;
+use super::layout::Layout;
 use super::positions::Positions;
 use super::{Folder, engine};
 
@@ -46,16 +43,6 @@ pub(super) struct Write {
     pub(super) range: WriteRange,
     pub(super) writes: Arc<Vec<SearchWrite>>,
     pub(super) answer: oneshot::Sender<Result<Vec<WriteOutcome>, SearchError>>,
-}
-
-/// What is under an id.
-#[derive(Clone, Copy)]
-enum Known {
-    Document {
-        content_sha256: [u8; 32],
-        position: Position,
-    },
-    Stub,
 }
 
 pub(super) struct Writer {
@@ -249,7 +236,7 @@ impl Batch<'_> {
                 self.create(id, known, |layout, id| layout.activity(document, id))
             }
             SearchWrite::Stub(id) => self.stub(id, |batch| {
-                batch.writer.delete_term(batch.term(id));
+                batch.writer.delete_term(batch.layout.id_term(id));
                 Ok(())
             }),
             SearchWrite::EraseSession { project, session_id } => {
@@ -311,44 +298,6 @@ impl Batch<'_> {
         if let Some(known) = self.fresh.get(id) {
             return Ok(Some(*known));
         }
-        let Some(address) = find(&self.searcher, &self.term(id)).map_err(engine)? else {
-            return Ok(None);
-        };
-        let stored: TantivyDocument = self.searcher.doc(address).map_err(engine)?;
-        if self.layout.text_of(&stored, self.layout.kind) == STUB {
-            return Ok(Some(Known::Stub));
-        }
-        let digest = stored
-            .get_first(self.layout.content_sha256)
-            .and_then(|value| value.as_bytes());
-        let content_sha256 = digest
-            .and_then(|digest| digest.try_into().ok())
-            .unwrap_or_default();
-        Ok(Some(Known::Document {
-            content_sha256,
-            position: self.layout.position_of(&stored)?,
-        }))
+        Ok(self.layout.known(&self.searcher, id)?.into_iter().next())
     }
-
-    fn term(&self, id: &DocumentId) -> Term {
-        Term::from_field_text(self.layout.document_id, id.as_str())
-    }
-}
-
-/// The document under an id, if one is there that was not deleted.
-fn find(searcher: &Searcher, id: &Term) -> tantivy::Result<Option<DocAddress>> {
-    for (ordinal, segment) in (0..).zip(searcher.segment_readers()) {
-        let index = segment.inverted_index(id.field())?;
-        let Some(mut postings) = index.read_postings(id, IndexRecordOption::Basic)? else {
-            continue;
-        };
-        let mut doc = postings.doc();
-        while doc != TERMINATED {
-            if !segment.is_deleted(doc) {
-                return Ok(Some(DocAddress::new(ordinal, doc)));
-            }
-            doc = postings.advance();
-        }
-    }
-    Ok(None)
 }

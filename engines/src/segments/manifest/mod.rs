@@ -5,6 +5,7 @@
 //! at once, a stale compactor can hide nothing, and damage is a gap with its own reason as long as no copy is whole.
 
 mod holes;
+mod needed;
 mod plan;
 mod twins;
 
@@ -288,35 +289,6 @@ impl Manifest {
     /// One of its frames.
     pub fn frame(&self, id: FrameId) -> Option<&ManifestFrame> {
         self.frames.iter().find(|frame| frame.id == id)
-    }
-
-    /// Every frame that has to be whole for all of it to be read: those of the plan, and their dictionaries.
-    pub fn needed(&self) -> Vec<ManifestFrame> {
-        let mut needed: BTreeMap<FrameId, ManifestFrame> = BTreeMap::new();
-        let mut asked: Vec<ManifestFrame> = self.frames.clone();
-        while let Some(frame) = asked.pop() {
-            asked.extend(self.dictionary_of(&frame));
-            // A dictionary lies before what needs it, so this ends.
-            needed.insert(frame.id, frame);
-        }
-        needed.into_values().collect()
-    }
-
-    /// The frame whose unpacked bytes are this frame's dictionary, as the generation's footer describes it.
-    pub(super) fn dictionary_of(&self, frame: &ManifestFrame) -> Option<ManifestFrame> {
-        let number = frame.described.dictionary?;
-        let footer = self.generation.as_ref()?;
-        let described = footer.frames.get(number as usize)?;
-        match FrameId::of(&frame.object, number)? {
-            id @ FrameId::Generation { .. } if described.offset < frame.described.offset => {
-                Some(ManifestFrame {
-                    id,
-                    object: frame.object.clone(),
-                    described: described.clone(),
-                })
-            }
-            _ => None,
-        }
     }
 
     /// The batch that is kept longest: its class and expiry hold for the session's object.

@@ -17,13 +17,11 @@ use hindsight_processors::rebuild::{Rejected, Report};
 use tokio::sync::watch;
 
 use self::standstill::Standstill;
-use super::place::has_log;
-use crate::data_folder::DataFolder;
-use crate::engines::{Engines, Tables, Use, Waiting, Wanted};
+use super::alone::Alone;
+use crate::engines::{Engines, Tables, Use, Wanted};
 use crate::failure::Failure;
 use crate::roles;
 use crate::settings::Settings;
-use crate::settings::engines::{ClickHouseKind, LogKind, SearchKind, SegmentsKind};
 
 /// A view that can be made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -71,27 +69,15 @@ struct Run<'a> {
 /// Makes a view anew; what came of it, in words.
 pub(crate) async fn rebuild(settings: &Settings, plan: Plan, heard: Heard<'_>) -> anyhow::Result<String> {
     plan.refuse_other_flags()?;
-    let folder = &settings.server.data_dir;
-    if settings.log.kind == LogKind::Embedded {
-        has_log(folder)?;
-    }
-    let embedded = settings.log.kind == LogKind::Embedded
-        || settings.clickhouse.kind == ClickHouseKind::Embedded
-        || settings.search.kind == SearchKind::Embedded
-        || settings.segments.kind == SegmentsKind::Folder;
-    let _lock = embedded.then(|| DataFolder::open(folder)).transpose()?;
-    let mut settings = settings.clone();
-    // A mistyped name must not leave topics behind.
-    settings.log.kafka.create_topics = false;
     let wanted = Wanted {
         log: Some(roles::groups()),
         analytics: Some(Tables::AsTheyAre),
         segments: Some(Use::Write),
         search: false,
     };
-    let engines = Engines::open(&settings, wanted, &Waiting::default()).await?;
-    let outcome = with_engines(&settings, &engines, plan, heard).await;
-    engines.close().await;
+    let alone = Alone::open(settings, wanted).await?;
+    let outcome = with_engines(&alone.settings, &alone.engines, plan, heard).await;
+    alone.close().await;
     outcome
 }
 

@@ -14,7 +14,7 @@ use hindsight_processors::lifecycle::{Held, Ownership};
 use hindsight_processors::rebuild::Commits;
 use hindsight_schemas::ids::{Partition, Topic};
 
-use crate::roles::{View, lifecycle_group};
+use crate::roles::{View, lifecycle_group, scrub_group};
 
 const JOINED_WITHIN: Duration = Duration::from_secs(60);
 const ASKED_EVERY: Duration = Duration::from_millis(100);
@@ -101,7 +101,8 @@ async fn alone(log: &dyn EventLog, held: &Held) -> anyhow::Result<()> {
 
 /// Refuses where a group has members, besides so many of lifecycle's that are this process.
 async fn nobody_works(log: &dyn EventLog, own: usize) -> anyhow::Result<()> {
-    for group in View::ALL.map(View::group) {
+    // A scrubber would look at what is replaced.
+    for group in View::ALL.map(View::group).into_iter().chain([scrub_group()]) {
         refuse(&group, log.members(&group).await?)?;
     }
     let group = lifecycle_group();
