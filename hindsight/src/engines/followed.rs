@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use hindsight_engines::search::elasticsearch::{ElasticsearchOptions, ElasticsearchSearch};
 use hindsight_engines::search::{
     AuditPage, AuditSearch, CommittedPosition, Search, SearchError, SearchHealth, SearchWrite, SessionPage,
-    SessionSearch, WriteOutcome, WriteRange,
+    SessionSearch, Standing, WriteOutcome, WriteRange,
 };
 use hindsight_engines::segments::SegmentStore;
+use hindsight_schemas::documents::DocumentId;
 
 use super::search::search_generation;
 
@@ -74,6 +75,10 @@ impl Search for Followed {
         writes: Arc<Vec<SearchWrite>>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
         self.view().write(range, writes).await
+    }
+
+    async fn standing(&self, ids: Vec<(DocumentId, [u8; 32])>) -> Result<Vec<Standing>, SearchError> {
+        self.view().standing(ids).await
     }
 
     async fn search_audit(&self, search: AuditSearch) -> Result<AuditPage, SearchError> {
