@@ -175,8 +175,10 @@ fn blame(outcome: WriteOutcome, record: &StoredRecord) -> Option<Poison> {
 #[cfg(test)]
 mod tests {
     use hindsight_engines::search::{
-        AuditPage, AuditSearch, CommittedPosition, SearchHealth, SessionPage, SessionSearch,
+        AuditPage, AuditSearch, CommittedPosition, SearchHealth, SessionPage, SessionSearch, Standing,
     };
+
+    use hindsight_schemas::documents::DocumentId;
 
     use super::*;
 
@@ -194,6 +196,10 @@ mod tests {
             _: WriteRange,
             _: Arc<Vec<SearchWrite>>,
         ) -> Result<Vec<WriteOutcome>, SearchError> {
+            Err(SearchError::Closed)
+        }
+
+        async fn standing(&self, _: Vec<(DocumentId, [u8; 32])>) -> Result<Vec<Standing>, SearchError> {
             Err(SearchError::Closed)
         }
 
