@@ -79,7 +79,7 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How long a member may stay away from `poll` (30 s).
     pub session_timeout: Duration,
-    /// Bytes that a member fetches ahead of its polls (16 MiB).
+    /// Bytes that a member fetches ahead of its polls (8 MiB).
     pub fetch_bytes: usize,
     /// Most items of one poll (1024).
     pub poll_items: usize,
@@ -145,7 +145,7 @@ impl Default for Settings {
             append_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(5),
             session_timeout: Duration::from_secs(30),
-            fetch_bytes: 16 * MIB,
+            fetch_bytes: 8 * MIB,
             poll_items: 1024,
             poll_bytes: 8 * MIB,
             identity_interval: Duration::from_secs(10),
