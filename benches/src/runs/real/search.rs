@@ -4,7 +4,7 @@
 //! Both ways run twice in turn, first with fewer events: the machine of Elasticsearch compiles what it runs often, and the
 //! second time counts.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -24,9 +24,12 @@ const SAMPLE: &str = include_str!("../../../../samples/audit.jsonl");
 /// Events of a call to the edge.
 const CALL: usize = 500;
 /// Documents of a bulk of the bare loop.
-const BULK: usize = 2_000;
+const BULK: usize = 1_000;
 /// Bulks in flight of the bare loop: two for each thread with which Elasticsearch writes on two cores.
 const BULKS_IN_FLIGHT: usize = 4;
+/// How long a bulk waits for room, and between two tries.
+const ROOM_WITHIN: Duration = Duration::from_secs(30);
+const ROOM_PAUSE: Duration = Duration::from_millis(100);
 /// The first time has so much of the events.
 const WARM_UP: usize = 4;
 /// Who did it: so many, because an event without a session finds its partition by its actor.
@@ -183,15 +186,29 @@ impl Cluster {
             .await
     }
 
+    /// One bulk; where Elasticsearch has no room for it, again after a pause, as the view does.
     async fn bulk(&self, body: String) -> anyhow::Result<()> {
-        let request = self.client.post(format!("{}/_bulk", self.url));
-        let request = request.header("content-type", "application/x-ndjson").body(body);
-        let answer: Value = request.send().await?.json().await?;
-        anyhow::ensure!(
-            answer["errors"] == Value::Bool(false),
-            "the bare loop failed: {answer}"
-        );
-        Ok(())
+        let url = format!("{}/_bulk", self.url);
+        let started = Instant::now();
+        loop {
+            let request = self
+                .client
+                .post(&url)
+                .header("content-type", "application/x-ndjson");
+            let answer = request.body(body.clone()).send().await?;
+            let is_full = answer.status() == reqwest::StatusCode::TOO_MANY_REQUESTS;
+            let answer: Value = answer.json().await?;
+            if !is_full {
+                let failed = answer["errors"] != Value::Bool(false);
+                anyhow::ensure!(!failed, "the bare loop failed: {answer}");
+                return Ok(());
+            }
+            anyhow::ensure!(
+                started.elapsed() < ROOM_WITHIN,
+                "the bare loop finds no room: {answer}"
+            );
+            tokio::time::sleep(ROOM_PAUSE).await;
+        }
     }
 }
 

@@ -319,7 +319,7 @@ impl KafkaConsumer {
         };
         let member = self.member()?;
         if fetched {
-            member.fetch_from(partition, offset)?;
+            member.fetch_from(&[(partition, offset)])?;
             if !paused {
                 member.resume(&[partition])?;
             }
@@ -413,10 +413,17 @@ impl Consumer for KafkaConsumer {
     fn resume(&mut self, partitions: &[Partition]) -> Result<(), ConsumerError> {
         let fetched = self.set_paused(partitions, false)?;
         if fetched.is_empty() {
-            Ok(())
-        } else {
-            self.member()?.resume(&fetched)
+            return Ok(());
         }
+        let from = fetched
+            .iter()
+            .filter_map(|partition| Some((*partition, self.cursors.get(partition)?.next?)));
+        let from: Vec<_> = from.collect();
+        let member = self.member()?;
+        member.resume(&fetched)?;
+        // A resumed partition is fetched when librdkafka's thread of its broker next looks, which can be a second later;
+        // a seek wakes it. What was fetched ahead is gone since the pause anyway.
+        member.fetch_from(&from)
     }
 
     fn session_timeout(&self) -> Duration {

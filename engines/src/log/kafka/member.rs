@@ -157,19 +157,22 @@ impl Member {
     pub(super) fn fetch(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
         self.connection
             .client
-            .incremental_assign(&self.list_at(partition, from)?)
+            .incremental_assign(&self.list_at(&[(partition, from)])?)
             .map_err(engine)
     }
 
     /// Fetches this alone, whatever was fetched before; not for a member that has joined.
     pub(super) fn fetch_only(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
-        let list = self.list_at(partition, from)?;
+        let list = self.list_at(&[(partition, from)])?;
         self.connection.client.assign(&list).map_err(engine)
     }
 
-    /// Fetches on from elsewhere.
-    pub(super) fn fetch_from(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
-        let list = self.list_at(partition, from)?;
+    /// Fetches on from these offsets.
+    pub(super) fn fetch_from(&self, places: &[(Partition, Offset)]) -> Result<(), ConsumerError> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        let list = self.list_at(places)?;
         let answer = self
             .connection
             .client
@@ -286,11 +289,13 @@ impl Member {
         list
     }
 
-    fn list_at(&self, partition: Partition, offset: Offset) -> Result<TopicPartitionList, ConsumerError> {
-        let (topic, number) = self.named(partition);
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(topic, number, place(offset)?)
-            .map_err(engine)?;
+    fn list_at(&self, places: &[(Partition, Offset)]) -> Result<TopicPartitionList, ConsumerError> {
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for (partition, offset) in places {
+            let (topic, number) = self.named(*partition);
+            list.add_partition_offset(topic, number, place(*offset)?)
+                .map_err(engine)?;
+        }
         Ok(list)
     }
 }
