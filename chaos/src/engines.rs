@@ -50,6 +50,16 @@ pub fn engines() -> &'static Exports {
         .exports
 }
 
+/// An Elasticsearch of these settings' own: for who counts all documents, or changes indices. It shares the others.
+pub fn own_elasticsearch(folder: &Path, settings: &mut Settings) -> Held {
+    let state = folder.join("elasticsearch");
+    std::fs::create_dir_all(&state).unwrap();
+    let own = Held::start(&["--only", "elasticsearch"], &state, &[]);
+    let url = &own.exports["ELASTICSEARCH_URL"];
+    settings.set("search", "urls", &format!("[{url:?}]"));
+    own
+}
+
 /// An S3 gateway that refuses all writes, once for this process.
 pub fn read_only_s3() -> &'static Exports {
     static HELD: OnceLock<Held> = OnceLock::new();

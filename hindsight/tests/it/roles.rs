@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use hindsight_chaos::engines::{ClickHouse, Settings};
+use hindsight_chaos::engines::{ClickHouse, Settings, own_elasticsearch};
 use hindsight_chaos::installation::{Installation, READY_WITHIN, free_address};
 use hindsight_chaos::load::{Writer, write_until};
 use hindsight_chaos::oracle;
@@ -28,6 +28,8 @@ async fn everything_is_found_once_by_roles_through_a_rolling_restart() {
     let folder = tempfile::tempdir().unwrap().keep();
     let clickhouse = ClickHouse::start(&folder.join("clickhouse"));
     let mut settings = Settings::of_engines(&format!("t{:x}", fastrand::u64(..)), &clickhouse.url);
+    // All documents are counted, and other tests write to the one that is shared.
+    let own = own_elasticsearch(&folder, &mut settings);
     settings
         .set("log", "session_timeout_ms", "10000")
         .set("replay", "close_after_seconds", "2")
@@ -78,7 +80,7 @@ async fn everything_is_found_once_by_roles_through_a_rolling_restart() {
     oracle::check(&serve, &writers).await;
     samples_are_shown(&installation, &urls[0], &serve).await;
     nothing_is_missed(&installation, &folder);
-    drop((roles, clickhouse));
+    drop((roles, clickhouse, own));
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
-use hindsight_chaos::engines::{Held, Settings};
+use hindsight_chaos::engines::{Settings, own_elasticsearch};
 use hindsight_chaos::installation::{Installation, free_address};
 
 use super::*;
@@ -36,17 +36,10 @@ fn rebuild_begun(folder: &Path, config: &str, view: &str) -> Child {
 async fn over_real_engines_nobody_may_make_views_meanwhile() {
     let folder = tempfile::tempdir().unwrap().keep();
     let clickhouse = ClickHouse::start(&folder.join("clickhouse"));
-    // Other tests write to the Elasticsearch that is shared.
-    let state = folder.join("own");
-    std::fs::create_dir_all(&state).unwrap();
-    let own = Held::start(&["--only", "elasticsearch"], &state, &[]);
     let mut settings = Settings::of_engines(&format!("t{:x}", fastrand::u64(..)), &clickhouse.url);
+    // Other tests write to the one that is shared.
+    let own = own_elasticsearch(&folder, &mut settings);
     settings
-        .set(
-            "search",
-            "urls",
-            &format!("[{:?}]", own.exports["ELASTICSEARCH_URL"]),
-        )
         .set("log", "session_timeout_ms", "10000")
         .set("replay", "close_after_seconds", "1");
     let installation = Installation::new(&folder, &mut settings);
