@@ -93,6 +93,25 @@ impl Cli {
     }
 }
 
+/// Where the library of the embedded ClickHouse is; the same for every subcommand that starts it.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct LibraryArgs {
+    /// The library of the embedded ClickHouse [default: in the cache, see `make libchdb`].
+    #[arg(long, value_name = "FILE", env = "HINDSIGHT_LIBCHDB")]
+    libchdb: Option<PathBuf>,
+}
+
+impl LibraryArgs {
+    fn set(&self, flags: &mut Overrides) {
+        let path = self.libchdb.as_ref().map(|path| path.display().to_string());
+        flags.set_given(
+            "clickhouse.libchdb",
+            path.as_ref(),
+            "--libchdb or HINDSIGHT_LIBCHDB",
+        );
+    }
+}
+
 /// The flags that say with which settings to work; the same for every subcommand that reads them.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SettingsArgs {

@@ -1,6 +1,5 @@
 //! `hindsight rebuild`: makes a view anew.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use hindsight_processors::jobs::Progress;
 
-use super::{SettingsArgs, jobs};
+use super::{LibraryArgs, SettingsArgs, jobs};
 use crate::logging;
 use crate::operate::rebuild::{Plan, Rebuilt, rebuild};
 use crate::settings::Overrides;
@@ -34,9 +33,8 @@ pub(crate) struct Rebuild {
     /// that the engine does not take, sessions whose objects are gone.
     #[arg(long)]
     accept_loss: bool,
-    /// The library of the embedded ClickHouse [default: in the cache, see `make libchdb`].
-    #[arg(long, value_name = "FILE", env = "HINDSIGHT_LIBCHDB")]
-    libchdb: Option<PathBuf>,
+    #[command(flatten)]
+    library: LibraryArgs,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -45,12 +43,7 @@ impl Rebuild {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         logging::start();
         let mut flags = Overrides::default();
-        let libchdb = self.libchdb.map(|path| path.display().to_string());
-        flags.set_given(
-            "clickhouse.libchdb",
-            libchdb.as_ref(),
-            "--libchdb or HINDSIGHT_LIBCHDB",
-        );
+        self.library.set(&mut flags);
         let settings = self.settings.load(flags)?.settings;
         let plan = Plan {
             view: self.view,

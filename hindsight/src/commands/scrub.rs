@@ -1,6 +1,5 @@
 //! `hindsight scrub`: is each record of the log once in every view?
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use clap::Args;
 use hindsight_processors::scrub::{Loss, Outcome, Passed, Progress};
 use serde_json::json;
 
-use super::SettingsArgs;
+use super::{LibraryArgs, SettingsArgs};
 use crate::logging;
 use crate::operate::{safe, scrub::scrub, table};
 use crate::settings::Overrides;
@@ -37,9 +36,8 @@ pub(crate) struct Scrub {
     /// {"records": {view: {outcome: count}}, "cut"}.
     #[arg(long)]
     json: bool,
-    /// The library of the embedded ClickHouse [default: in the cache, see `make libchdb`].
-    #[arg(long, value_name = "FILE", env = "HINDSIGHT_LIBCHDB")]
-    libchdb: Option<PathBuf>,
+    #[command(flatten)]
+    library: LibraryArgs,
     #[command(flatten)]
     settings: SettingsArgs,
 }
@@ -48,12 +46,7 @@ impl Scrub {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         logging::start();
         let mut flags = Overrides::default();
-        let libchdb = self.libchdb.as_ref().map(|path| path.display().to_string());
-        flags.set_given(
-            "clickhouse.libchdb",
-            libchdb.as_ref(),
-            "--libchdb or HINDSIGHT_LIBCHDB",
-        );
+        self.library.set(&mut flags);
         let settings = self.settings.load(flags)?.settings;
         let of_each = (!self.all).then_some(self.records);
         let mut told = Instant::now();

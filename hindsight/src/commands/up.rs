@@ -1,10 +1,10 @@
 //! `hindsight up`: everything in one process, over embedded engines or real ones.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::LibraryArgs;
 use super::role::{self, DoorArgs, ServerArgs};
 use crate::roles::Roles;
 use crate::settings::Overrides;
@@ -22,21 +22,15 @@ pub(crate) struct Up {
     server: ServerArgs,
     #[command(flatten)]
     door: DoorArgs,
-    /// The library of the embedded ClickHouse [default: in the cache, see `make libchdb`].
-    #[arg(long, value_name = "FILE", env = "HINDSIGHT_LIBCHDB")]
-    libchdb: Option<PathBuf>,
+    #[command(flatten)]
+    library: LibraryArgs,
 }
 
 impl Up {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let mut flags = Overrides::default();
         self.door.set(&mut flags);
-        let libchdb = self.libchdb.map(|path| path.display().to_string());
-        flags.set_given(
-            "clickhouse.libchdb",
-            libchdb.as_ref(),
-            "--libchdb or HINDSIGHT_LIBCHDB",
-        );
+        self.library.set(&mut flags);
         role::run(self.server.load(flags)?, Roles::all())
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! **Failure:** what can't be dropped is told, and tried again. **Bound:** one look every interval.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +21,7 @@ pub(super) async fn drop_replaced_searches(
     mut stop: watch::Receiver<bool>,
 ) {
     let interval = Duration::from_secs(settings.lifecycle.interval_seconds.max(1));
-    let mut dropped = 0;
+    let mut done = Done::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(interval) => {}
@@ -31,22 +30,35 @@ pub(super) async fn drop_replaced_searches(
         if !held.leads() {
             continue;
         }
-        match look(&settings, &*segments, dropped).await {
-            Ok(Range { end, .. }) => dropped = end,
-            Err(error) => tracing::warn!(%error, "a search view that nobody reads is not dropped"),
+        if let Err(error) = look(&settings, &*segments, &mut done).await {
+            tracing::warn!(%error, "a search view that nobody reads is not dropped");
         }
     }
 }
 
+/// What this process has dropped already.
+#[derive(Debug, Default)]
+struct Done {
+    /// Generations below were replaced.
+    replaced: u32,
+    /// The one behind the generation that is read: a rebuild leaves it while no process runs, so once is enough. To go on
+    /// deleting it would sooner or later meet a rebuild that began while this process stood still.
+    half_filled: Option<u32>,
+}
+
 /// Drops what is new among those that may go.
-async fn look(settings: &Settings, segments: &dyn SegmentStore, dropped: u32) -> anyhow::Result<Range<u32>> {
-    drop_search(settings, search_generation(segments).await? + 1).await?;
+async fn look(settings: &Settings, segments: &dyn SegmentStore, done: &mut Done) -> anyhow::Result<()> {
+    let next = search_generation(segments).await? + 1;
+    if done.half_filled != Some(next) {
+        drop_search(settings, next).await?;
+        done.half_filled = Some(next);
+    }
     let grace = Duration::from_secs(settings.lifecycle.grace_seconds);
-    let mut going = replaced_searches(segments, grace).await?;
-    going.start = going.start.max(dropped);
-    for generation in going.clone() {
+    let going = replaced_searches(segments, grace).await?;
+    for generation in going.start.max(done.replaced)..going.end {
         drop_search(settings, generation).await?;
+        done.replaced = generation + 1;
         tracing::info!(generation, "the search view that a rebuild replaced is dropped");
     }
-    Ok(going)
+    Ok(())
 }

@@ -2,15 +2,13 @@
 //! is restored is whole again at once.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use hindsight_chaos::load::Writer;
 use serde_json::{Value, json};
 
-use crate::server::{self, Server};
+use crate::server::{self, Server, until};
 
 const SEED: u64 = 0xda;
-const WITHIN: Duration = Duration::from_secs(60);
 const BATCHES: usize = 3;
 
 /// A frame of the session, as SQL tells it.
@@ -23,29 +21,12 @@ pub(crate) struct Stored {
 
 /// A server with one session of three batches, closed after so many seconds of silence.
 async fn one_session(data: &Path, close_after_s: u32) -> (Server, Writer) {
-    let mut command = server::command(&[], data);
-    command.env("HINDSIGHT_REPLAY__CLOSE_AFTER_SECONDS", close_after_s.to_string());
-    let running = server::start(command, data).await;
+    let running = server::start(server::closing_after(close_after_s, data), data).await;
     let mut writer = Writer::new(0, SEED);
     for _ in 0..BATCHES {
         assert!(writer.send_batch(&running.url, &running.write_key).await);
     }
     (running, writer)
-}
-
-async fn until(running: &Server, statement: &str, expected: &str) {
-    let started = Instant::now();
-    loop {
-        let found = running.sql(statement).await;
-        if found.as_deref().map(str::trim) == Ok(expected) {
-            return;
-        }
-        assert!(
-            started.elapsed() < WITHIN,
-            "{statement}: {found:?}, not {expected}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// Where the frame lies that holds the batch.

@@ -16,7 +16,7 @@ use hindsight_chaos::reader::Reader;
 use hindsight_engines::log::embedded::{EmbeddedLog, Options};
 use serde_json::Value;
 
-use crate::server::{Server, command, start};
+use crate::server::{Server, closing_after, command, start, until_closed};
 use crate::{hindsight, words};
 
 const SEED: u64 = 0x4eb;
@@ -77,24 +77,7 @@ fn truncated(tables: &[&str]) -> Vec<String> {
 }
 
 async fn server(data: &Path, close_after_s: u32) -> Server {
-    let mut command = command(&[], data);
-    command.env("HINDSIGHT_REPLAY__CLOSE_AFTER_SECONDS", close_after_s.to_string());
-    start(command, data).await
-}
-
-pub(crate) async fn until(server: &Reader, statement: &str, expected: &str) {
-    let started = Instant::now();
-    loop {
-        let found = server.sql(statement).await;
-        if found.as_deref().map(str::trim) == Ok(expected) {
-            return;
-        }
-        assert!(
-            started.elapsed() < WITHIN,
-            "{statement}: {found:?}, not {expected}"
-        );
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    start(closing_after(close_after_s, data), data).await
 }
 
 /// Waits until the server of a folder has said so.
@@ -152,12 +135,7 @@ async fn what_is_rebuilt_is_what_was_there_whenever_it_was_killed_before() {
     let mut running = server(&data, 1).await;
     let mut writers: Vec<Writer> = (0..3).map(|number| Writer::new(number, SEED)).collect();
     send(&running, &mut writers[..2], 3, true).await;
-    until(
-        &running,
-        "SELECT count() FROM sessions WHERE state = 'complete'",
-        "2",
-    )
-    .await;
+    until_closed(&running, 2).await;
     assert_eq!(running.stop(), Some(0));
     let mut running = server(&data, 3600).await;
     send(&running, &mut writers[1..], 2, true).await;
@@ -275,12 +253,7 @@ async fn what_the_log_forgot_comes_from_objects_and_what_is_erased_does_not() {
     let mut running = server(&data, 1).await;
     let mut writers: Vec<Writer> = (0..2).map(|number| Writer::new(number, SEED)).collect();
     send(&running, &mut writers, 3, false).await;
-    until(
-        &running,
-        "SELECT count() FROM sessions WHERE state = 'complete'",
-        "2",
-    )
-    .await;
+    until_closed(&running, 2).await;
     let kept = writers[0].session;
     let statements = [
         format!("SELECT * FROM sessions WHERE session_id = '{kept}'"),

@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 
 use crate::damage::{flip, stored};
 use crate::metrics::value;
-use crate::rebuild::{on_tables, until};
-use crate::server::{Server, command, start};
+use crate::rebuild::on_tables;
+use crate::server::{Server, closing_after, start, until_closed};
 use crate::{hindsight, words};
 
 const SEED: u64 = 0x5c4b;
@@ -33,10 +33,8 @@ pub(crate) const LOST: &str = "a record of the log is not in a view as promised"
 
 /// A server that closes sessions after so many seconds, and compares every second.
 async fn server(data: &Path, close_after_s: u32) -> Server {
-    let mut command = command(&[], data);
-    command
-        .env("HINDSIGHT_REPLAY__CLOSE_AFTER_SECONDS", close_after_s.to_string())
-        .env("HINDSIGHT_SCRUB__INTERVAL_SECONDS", "1");
+    let mut command = closing_after(close_after_s, data);
+    command.env("HINDSIGHT_SCRUB__INTERVAL_SECONDS", "1");
     start(command, data).await
 }
 
@@ -133,12 +131,7 @@ async fn what_is_lost_is_named_and_what_may_be_missing_is_not() {
     // One session that lies in one object, and two that are open.
     let mut running = server(&data, 1).await;
     send(&running, &mut writers[..1]).await;
-    until(
-        &running,
-        "SELECT count() FROM sessions WHERE state = 'complete'",
-        "1",
-    )
-    .await;
+    until_closed(&running, 1).await;
     assert_eq!(running.stop(), Some(0));
     let mut running = server(&data, 3600).await;
     send(&running, &mut writers[1..]).await;

@@ -11,6 +11,8 @@ use serde_json::Value;
 
 /// As promised: ready within 60 s.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// So long a statement may take to give what is waited for.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running server. Dropped: killed.
 pub(crate) struct Server {
@@ -44,6 +46,35 @@ pub(crate) fn command(program: &[&str], data: &Path) -> Command {
         .stdout(Stdio::null())
         .stderr(log);
     command
+}
+
+/// The same, where sessions close after so many seconds of silence.
+pub(crate) fn closing_after(close_after_s: u32, data: &Path) -> Command {
+    let mut command = command(&[], data);
+    command.env("HINDSIGHT_REPLAY__CLOSE_AFTER_SECONDS", close_after_s.to_string());
+    command
+}
+
+/// Waits until a statement gives this.
+pub(crate) async fn until(reader: &Reader, statement: &str, expected: &str) {
+    let started = Instant::now();
+    loop {
+        let found = reader.sql(statement).await;
+        if found.as_deref().map(str::trim) == Ok(expected) {
+            return;
+        }
+        assert!(
+            started.elapsed() < ANSWERED_WITHIN,
+            "{statement}: {found:?}, not {expected}"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Waits until so many sessions are closed and whole.
+pub(crate) async fn until_closed(reader: &Reader, sessions: usize) {
+    let closed = "SELECT count() FROM sessions WHERE state = 'complete'";
+    until(reader, closed, &sessions.to_string()).await;
 }
 
 /// Starts one and waits until it is ready.

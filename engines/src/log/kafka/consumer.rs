@@ -422,8 +422,11 @@ impl Consumer for KafkaConsumer {
         let member = self.member()?;
         member.resume(&fetched)?;
         // A resumed partition is fetched when librdkafka's thread of its broker next looks, which can be a second later;
-        // a seek wakes it. What was fetched ahead is gone since the pause anyway.
-        member.fetch_from(&from)
+        // a seek wakes it. What was fetched ahead is gone since the pause anyway. Without it they go on, only later.
+        if let Err(error) = member.fetch_from(&from) {
+            tracing::debug!(group = self.group, %error, "resumed partitions are not fetched at once");
+        }
+        Ok(())
     }
 
     fn session_timeout(&self) -> Duration {

@@ -59,12 +59,7 @@ async fn over_real_engines_nobody_may_make_views_meanwhile() {
         admin_token: installation.admin_token.clone(),
     };
     oracle::check(&reader, &writers).await;
-    until(
-        &reader,
-        "SELECT count() FROM sessions WHERE state = 'complete'",
-        "1",
-    )
-    .await;
+    until_closed(&reader, 1).await;
 
     let config = installation.config.to_str().unwrap();
     let rebuild = |view: &str| hindsight(&folder, &["rebuild", view, "--config", config]);

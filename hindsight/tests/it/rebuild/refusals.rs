@@ -7,12 +7,7 @@ async fn closed_sessions(data: &Path) -> Vec<Writer> {
     let mut running = server(data, 1).await;
     let mut writers: Vec<Writer> = (0..2).map(|number| Writer::new(number, SEED)).collect();
     send(&running, &mut writers, 2, true).await;
-    until(
-        &running,
-        "SELECT count() FROM sessions WHERE state = 'complete'",
-        "2",
-    )
-    .await;
+    until_closed(&running, 2).await;
     assert_eq!(running.stop(), Some(0));
     writers
 }
