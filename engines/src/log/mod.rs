@@ -184,7 +184,13 @@ impl ReadBounds {
 /// A member of a group. Owned by one thread.
 pub trait Consumer: Send {
     /// Waits up to `timeout` for something; returns at most a bounded number of items (and bytes).
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Polled>, ConsumerError>;
+    fn poll(&mut self, timeout: Duration) -> Result<Vec<Polled>, ConsumerError> {
+        self.poll_within(timeout, usize::MAX)
+    }
+
+    /// The same with at most so many bytes of records: the last one may be longer than what is left of them. Without
+    /// any it brings what concerns the group alone, and what was fetched stays for the poll that has room.
+    fn poll_within(&mut self, timeout: Duration, room: usize) -> Result<Vec<Polled>, ConsumerError>;
 
     /// What the group last committed for partitions that are ours.
     fn committed(

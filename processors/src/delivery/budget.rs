@@ -63,8 +63,8 @@ pub struct Share {
     conversions: Arc<Semaphore>,
 }
 
-/// More at once would be no faster.
-fn conversions_at_once() -> usize {
+/// How many ranges are converted at once: more would be no faster.
+pub(super) fn conversions_at_once() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -94,9 +94,14 @@ impl Share {
         Arc::clone(&self.conversions)
     }
 
+    /// How much more may be taken in.
+    pub fn room(&self) -> usize {
+        self.bytes.saturating_sub(self.held())
+    }
+
     /// Whether no more may be taken in.
     pub fn is_used_up(&self) -> bool {
-        self.held() >= self.bytes
+        self.room() == 0
     }
 }
 

@@ -76,6 +76,7 @@ macro_rules! log_conformance {
             the_end_of_a_partition_is_told_once,
             a_long_poll_wakes_on_an_append,
             a_waker_ends_a_poll,
+            without_room_no_records_are_read,
             paused_partitions_are_not_read,
             a_place_is_read_without_joining,
             retention_may_start_inside_a_pending_range,

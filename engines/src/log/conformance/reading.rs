@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use hindsight_schemas::ids::Topic;
 
-use super::{Fixture, PATIENCE, append, audit, consumer_of_all, poll, read_to_end, records_in, texts, until};
+use super::{
+    Fixture, PATIENCE, POLL, append, assigned_in, audit, consumer_of_all, poll, read_to_end, records_in,
+    revoked_in, texts, until,
+};
 use crate::log::{Commit, Committed, Polled, ReadBounds};
 
 /// Without a position there is nothing to read.
@@ -107,6 +110,41 @@ pub async fn a_waker_ends_a_poll(fixture: &mut dyn Fixture) {
     waker.wake();
     assert_eq!(polling.join().expect("the poll does not panic"), 0);
     assert!(started.elapsed() < PATIENCE);
+}
+
+/// What was fetched waits for room, and nothing is lost; the group is served meanwhile.
+pub async fn without_room_no_records_are_read(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    let mut consumer = consumer_of_all(&*log, "room");
+    read_to_end(&mut *consumer, audit(0), 0);
+    append(&*log, audit(0), &["first", "second", "third"]).await;
+    for _ in 0..3 {
+        let polled = consumer.poll_within(POLL, 0).expect("a poll works");
+        assert!(polled.is_empty(), "{polled:?}");
+    }
+    let mut seen = Vec::new();
+    until("one record a poll is read", || {
+        let polled = records_in(consumer.poll_within(POLL, 1).expect("a poll works"));
+        assert!(polled.len() <= 1, "{polled:?}");
+        seen.extend(polled);
+        seen.len() == 3
+    });
+    assert_eq!(texts(&seen), ["first", "second", "third"]);
+    let other = std::thread::spawn({
+        let mut other = log.consumer("room", &[Topic::Audit]).expect("a second one joins");
+        move || {
+            until("it gets a partition", || {
+                !assigned_in(&poll(&mut *other)).is_empty()
+            })
+        }
+    });
+    let mut revoked = Vec::new();
+    until("one is taken from the first", || {
+        revoked.extend(revoked_in(&consumer.poll_within(POLL, 0).expect("a poll works")));
+        other.is_finished()
+    });
+    assert!(!revoked.is_empty());
+    other.join().expect("it does not panic");
 }
 
 /// Others are read meanwhile, and nothing is lost.

@@ -108,10 +108,13 @@ impl EmbeddedConsumer {
     }
 
     /// One round over the cursors, beginning behind the one that was first last time.
-    fn read(&mut self) -> Result<Vec<Polled>, ConsumerError> {
-        let options = &self.inner.options;
-        let mut budget = Budget::new(options.poll_items, options.poll_bytes);
+    fn read(&mut self, room: usize) -> Result<Vec<Polled>, ConsumerError> {
         let mut polled = Vec::new();
+        if room == 0 {
+            return Ok(polled);
+        }
+        let options = &self.inner.options;
+        let mut budget = Budget::new(options.poll_items, options.poll_bytes.min(room));
         for partition in self.round() {
             if budget.is_spent() {
                 break;
@@ -207,7 +210,7 @@ fn closed() -> ConsumerError {
 }
 
 impl Consumer for EmbeddedConsumer {
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Polled>, ConsumerError> {
+    fn poll_within(&mut self, timeout: Duration, room: usize) -> Result<Vec<Polled>, ConsumerError> {
         let deadline = Instant::now() + timeout;
         let longest_look = LOOK.min(self.inner.options.session_timeout / 3);
         loop {
@@ -215,7 +218,7 @@ impl Consumer for EmbeddedConsumer {
             self.check_open()?;
             let mut polled = self.membership();
             if polled.is_empty() {
-                polled = self.read()?;
+                polled = self.read(room)?;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if !polled.is_empty() || left.is_zero() || self.woken.swap(false, Ordering::AcqRel) {

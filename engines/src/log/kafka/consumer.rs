@@ -10,19 +10,19 @@
 //! has passed without a heartbeat. **Bound**: `poll_items`, `poll_bytes`, `fetch_bytes`.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hindsight_schemas::ids::{Offset, Partition, Topic};
 use rdkafka::error::RDKafkaErrorCode;
 
+use super::bell::Bell;
 use super::context::log_line;
 use super::cursors::{Cursor, Cursors};
 use super::inner::Inner;
 use super::lease::{Lease, since_boot};
 use super::member::Member;
-use super::native::{Event, Failure, Queue, Record};
+use super::native::{Event, Failure, Record};
 use crate::log::{Commit, Committed, Consumer, ConsumerError, Polled, Waker};
 
 /// A waiting poll looks at the identity of the topics at least this often.
@@ -40,35 +40,6 @@ pub(super) struct KafkaConsumer {
     /// What is told by the next poll, before anything is read.
     waiting: VecDeque<Polled>,
     bell: Arc<Bell>,
-}
-
-/// Wakes a poll, whichever client it waits on.
-#[derive(Default)]
-struct Bell {
-    rung: AtomicBool,
-    queue: Mutex<Weak<Queue>>,
-}
-
-impl Bell {
-    fn hang_on(&self, queue: &Arc<Queue>) {
-        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(queue);
-    }
-
-    fn ring(&self) {
-        self.rung.store(true, Ordering::Release);
-        let queue = self
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .upgrade();
-        if let Some(queue) = queue {
-            queue.wake();
-        }
-    }
-
-    fn was_rung(&self) -> bool {
-        self.rung.swap(false, Ordering::AcqRel)
-    }
 }
 
 impl KafkaConsumer {
@@ -98,8 +69,7 @@ impl KafkaConsumer {
                 ..
             } = &*self.inner;
             let topics: Vec<&str> = self.topics.iter().map(|topic| names.topic(*topic)).collect();
-            let member = Member::join(settings, names, complaints, &self.group, &topics)?;
-            self.bell.hang_on(member.queue());
+            let member = Member::join(settings, names, complaints, &self.group, &topics, &self.bell)?;
             self.lease = Lease::new(settings.session_timeout, since_boot());
             self.member = Some(member);
         }
@@ -137,29 +107,23 @@ impl KafkaConsumer {
     }
 
     /// Events until one has to be told, the bounds are reached, or nothing more is there.
-    fn read(&mut self, timeout: Duration) -> Result<Vec<Polled>, ConsumerError> {
+    fn read(&mut self, timeout: Duration, room: usize) -> Result<Vec<Polled>, ConsumerError> {
         let deadline = Instant::now() + timeout;
         let mut polled: Vec<Polled> = self.waiting.drain(..).collect();
         let (items, most_bytes) = (self.inner.settings.poll_items, self.inner.settings.poll_bytes);
-        let (mut bytes, mut rung) = (0, false);
+        let mut bytes = 0;
         while polled.len() < items && bytes < most_bytes {
-            let left = deadline.saturating_duration_since(Instant::now());
-            rung |= self.bell.was_rung();
-            let wait = if polled.is_empty() && !rung {
-                left.min(LOOK)
-            } else {
-                Duration::ZERO
-            };
-            let event = self.member()?.next(wait);
-            // The wait itself may have been too long: the whole process can have stood still in it.
+            let event = self.next(bytes < room)?;
+            // The wait before it may have been too long: the whole process can have stood still in it.
             if !self.lease.renew(since_boot()) {
                 return Ok(self.start_over_late());
             }
             let Some(event) = event else {
-                rung |= self.bell.was_rung();
-                if rung || !polled.is_empty() || left.is_zero() {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if self.bell.was_called() || !polled.is_empty() || left.is_zero() {
                     break;
                 }
+                self.bell.wait(left.min(LOOK));
                 self.inner.intact()?;
                 continue;
             };
@@ -182,6 +146,13 @@ impl KafkaConsumer {
             }
         }
         Ok(polled)
+    }
+
+    /// What there is: of the group first, and where there is room of the partitions.
+    fn next(&mut self, room: bool) -> Result<Option<Event>, ConsumerError> {
+        let member = self.member()?;
+        let of_group = member.next(Duration::ZERO);
+        Ok(of_group.or_else(|| room.then(|| member.next_record())?))
     }
 
     fn told_by(&mut self, event: Event) -> Result<Option<Polled>, ConsumerError> {
@@ -353,13 +324,13 @@ impl KafkaConsumer {
 }
 
 impl Consumer for KafkaConsumer {
-    fn poll(&mut self, timeout: Duration) -> Result<Vec<Polled>, ConsumerError> {
+    fn poll_within(&mut self, timeout: Duration, room: usize) -> Result<Vec<Polled>, ConsumerError> {
         self.inner.intact()?;
         if self.member.is_some() && !self.lease.renew(since_boot()) {
             return Ok(self.start_over_late());
         }
         self.give_away()?;
-        self.read(timeout)
+        self.read(timeout, room)
     }
 
     fn committed(
@@ -435,7 +406,7 @@ impl Consumer for KafkaConsumer {
 
     fn waker(&self) -> Waker {
         let bell = Arc::clone(&self.bell);
-        Waker::new(move || bell.ring())
+        Waker::new(move || bell.call())
     }
 }
 

@@ -17,6 +17,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset as Place, TopicPartitionList};
 
+use super::bell::Bell;
 use super::context::{Complaints, Context};
 use super::names::Names;
 use super::native::{Event, Queue};
@@ -44,7 +45,10 @@ struct Leaving {
 
 struct Connection {
     // The queues go before the client that they keep alive.
-    queue: Arc<Queue>,
+    /// What concerns the group and the client.
+    queue: Queue,
+    /// Records of a member's partitions and what befalls these, so that they can wait without the group waiting.
+    records: Queue,
     answers: Queue,
     client: Arc<BaseConsumer<Context>>,
 }
@@ -91,8 +95,9 @@ impl Member {
         complaints: &Complaints,
         group: &str,
         topics: &[&str],
+        bell: &Arc<Bell>,
     ) -> Result<Self, ConsumerError> {
-        let member = Self::apart(settings, names, complaints, group)?;
+        let member = Self::connect(settings, names, complaints, group, |queue| queue.rings(bell))?;
         member.connection.client.subscribe(topics).map_err(engine)?;
         Ok(member)
     }
@@ -104,15 +109,26 @@ impl Member {
         complaints: &Complaints,
         group: &str,
     ) -> Result<Self, ConsumerError> {
+        Self::connect(settings, names, complaints, group, |queue| queue)
+    }
+
+    fn connect(
+        settings: &Settings,
+        names: &Names,
+        complaints: &Complaints,
+        group: &str,
+        read: impl Fn(Queue) -> Queue,
+    ) -> Result<Self, ConsumerError> {
         let client = Arc::new(client(settings, names, complaints, group)?);
-        let queues = Queue::of_consumer(&client).zip(Queue::for_answers(&client));
-        let (queue, answers) =
-            queues.ok_or_else(|| ConsumerError::Engine("the client has no queue".into()))?;
+        let made = |queue: Option<Queue>| {
+            queue.ok_or_else(|| ConsumerError::Engine("the client has no queue".into()))
+        };
         Ok(Self {
             connection: Leaving {
                 open: Some(Connection {
-                    queue: Arc::new(queue),
-                    answers,
+                    queue: read(made(Queue::of_consumer(&client))?),
+                    records: read(made(Queue::beside(&client))?),
+                    answers: made(Queue::beside(&client))?,
                     client,
                 }),
                 within: settings.session_timeout,
@@ -124,12 +140,14 @@ impl Member {
         })
     }
 
-    pub(super) fn queue(&self) -> &Arc<Queue> {
-        &self.connection.queue
-    }
-
+    /// What concerns the group; of one that reads apart, records too.
     pub(super) fn next(&self, timeout: Duration) -> Option<Event> {
         self.connection.queue.next(timeout, &self.names)
+    }
+
+    /// A record that is there, or what befell a partition.
+    pub(super) fn next_record(&self) -> Option<Event> {
+        self.connection.records.next(Duration::ZERO, &self.names)
     }
 
     /// The group has given our partitions to others.
@@ -155,6 +173,9 @@ impl Member {
 
     /// Begins to fetch a partition.
     pub(super) fn fetch(&self, partition: Partition, from: Offset) -> Result<(), ConsumerError> {
+        let (topic, number) = self.named(partition);
+        let taken = self.connection.records.take_over(topic, number);
+        taken.ok_or_else(|| ConsumerError::Engine(format!("the client has no queue for {partition}")))?;
         self.connection
             .client
             .incremental_assign(&self.list_at(&[(partition, from)])?)

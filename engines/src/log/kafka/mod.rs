@@ -14,6 +14,7 @@
 //! **Failure.** Brokers away: appends are refused after their bound, polls bring nothing, look-ups fail, all with
 //! librdkafka's last complaint; it goes on by itself when they are back. **Bounds**: [`Settings`], each with its default.
 
+mod bell;
 mod browse;
 mod consumer;
 mod context;

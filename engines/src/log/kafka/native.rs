@@ -7,7 +7,7 @@
 //! leaves this file.
 #![allow(unsafe_code)] // Calls C, as the binding of libchdb does; nothing else of the log does.
 
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use uuid::Uuid;
 
+use super::bell::Bell;
 use super::context::Context;
 use super::names::Names;
 use crate::log::StoredRecord;
@@ -75,10 +76,12 @@ pub(super) struct Failure {
     pub(super) fatal: bool,
 }
 
-/// A queue of a client: the consumer's own, or one made for answers.
+/// A queue of a client: the consumer's own, or one made beside it.
 pub(super) struct Queue {
     queue: NonNull<c::rd_kafka_queue_t>,
     consumer: Arc<BaseConsumer<Context>>,
+    /// Rung when something comes while the queue is empty; its place in memory is lent to librdkafka.
+    bell: Option<Arc<Bell>>,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread, and so may the client.
@@ -88,8 +91,14 @@ unsafe impl Sync for Queue {}
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from librdkafka with a reference of ours, and the client still lives.
-        unsafe { c::rd_kafka_queue_destroy(self.queue.as_ptr()) };
+        // SAFETY: the pointer came from librdkafka with a reference of ours, and the client still lives. The callback is
+        // taken away under the queue's lock, under which it runs, before the bell can go.
+        unsafe {
+            if self.bell.is_some() {
+                c::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, null_mut());
+            }
+            c::rd_kafka_queue_destroy(self.queue.as_ptr());
+        }
     }
 }
 
@@ -98,26 +107,50 @@ impl Queue {
     pub(super) fn of_consumer(consumer: &Arc<BaseConsumer<Context>>) -> Option<Self> {
         // SAFETY: the client lives; null comes back for one without a group.
         let queue = unsafe { c::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
-        Some(Self {
-            queue: NonNull::new(queue)?,
-            consumer: Arc::clone(consumer),
-        })
+        Self::of(queue, consumer)
     }
 
-    /// A queue for answers.
-    pub(super) fn for_answers(consumer: &Arc<BaseConsumer<Context>>) -> Option<Self> {
+    /// A queue beside the consumer's, to which nothing comes by itself.
+    pub(super) fn beside(consumer: &Arc<BaseConsumer<Context>>) -> Option<Self> {
         // SAFETY: the client lives.
         let queue = unsafe { c::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        Self::of(queue, consumer)
+    }
+
+    fn of(queue: *mut c::rd_kafka_queue_t, consumer: &Arc<BaseConsumer<Context>>) -> Option<Self> {
         Some(Self {
             queue: NonNull::new(queue)?,
             consumer: Arc::clone(consumer),
+            bell: None,
         })
     }
 
-    /// Lets the poll that waits, or the next one, return at once.
-    pub(super) fn wake(&self) {
-        // SAFETY: the queue lives; yielding is meant for other threads.
-        unsafe { c::rd_kafka_queue_yield(self.queue.as_ptr()) };
+    /// Has the bell rung whenever something comes while the queue is empty.
+    pub(super) fn rings(mut self, bell: &Arc<Bell>) -> Self {
+        unsafe extern "C" fn ring(_: *mut c::rd_kafka_t, bell: *mut c_void) {
+            // SAFETY: `bell` is what was handed over below; the queue keeps it until the callback is taken away.
+            unsafe { &*bell.cast::<Bell>().cast_const() }.ring();
+        }
+        let lent = Arc::as_ptr(bell).cast_mut().cast();
+        // SAFETY: queue and bell live until the drop, which takes the callback away first; ringing takes a lock of the
+        // bell's own for a moment and calls nothing of librdkafka.
+        unsafe { c::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), Some(ring), lent) };
+        self.bell = Some(Arc::clone(bell));
+        self
+    }
+
+    /// From now on what is fetched of this partition comes here, and no longer to the consumer's queue.
+    pub(super) fn take_over(&self, topic: &str, partition: i32) -> Option<()> {
+        let topic = CString::new(topic).ok()?;
+        // SAFETY: client, name and queue live. The partition's queue is ours to give back; that it forwards stays.
+        unsafe {
+            let native = self.consumer.client().native_ptr();
+            let fetched = c::rd_kafka_queue_get_partition(native, topic.as_ptr(), partition);
+            let fetched = NonNull::new(fetched)?;
+            c::rd_kafka_queue_forward(fetched.as_ptr(), self.queue.as_ptr());
+            c::rd_kafka_queue_destroy(fetched.as_ptr());
+        }
+        Some(())
     }
 
     /// The next event, waiting up to `timeout`.

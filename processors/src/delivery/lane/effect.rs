@@ -41,7 +41,7 @@ pub enum Input<B> {
     /// A poll succeeded: the partition is ours until then at least.
     Lease(Moment),
     /// Memory is short: cut what there is.
-    Pressure(bool),
+    Cut,
     /// The partition goes away, or the process ends: finish what is in flight, begin nothing.
     Leave,
     /// Time has passed.

@@ -17,11 +17,24 @@ impl<B> Lane<B> {
 
     /// When the oldest record came that it could cut now; `None` where there is none, or a range is prepared already.
     pub fn waits_since(&self) -> Option<Moment> {
-        let could_cut = self.phase == Phase::Running
+        self.queue.oldest().filter(|_| self.could_cut())
+    }
+
+    /// Bytes that it could cut now, up to the limit of a range.
+    pub fn cuttable_bytes(&self) -> usize {
+        if self.could_cut() { self.queue.bytes() } else { 0 }
+    }
+
+    /// Whether a range is being converted: when that ends it holds less.
+    pub fn is_converting(&self) -> bool {
+        self.ahead.as_ref().is_some_and(|ahead| ahead.prepared.is_none())
+    }
+
+    fn could_cut(&self) -> bool {
+        self.phase == Phase::Running
             && self.stopping.is_none()
             && self.ahead.is_none()
-            && self.repeat.is_none();
-        self.queue.oldest().filter(|_| could_cut)
+            && self.repeat.is_none()
     }
 
     /// Whether it reads a pending range again: it is let finish even when memory is short.

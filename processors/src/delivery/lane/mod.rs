@@ -91,7 +91,8 @@ pub struct Lane<B> {
     ahead: Option<Ahead<B>>,
     current: Option<Current<B>>,
     lease_until: Moment,
-    pressure: bool,
+    /// Memory is short: what waits is cut in this step, however little it is.
+    cut_early: bool,
     idle_since: Moment,
     appended_at_ms: Option<i64>,
     meter: PoisonMeter,
@@ -120,7 +121,7 @@ impl<B> Lane<B> {
             ahead: None,
             current: None,
             lease_until,
-            pressure: false,
+            cut_early: false,
             idle_since: Moment::ZERO,
             appended_at_ms: None,
             meter: PoisonMeter::default(),
@@ -145,7 +146,7 @@ impl<B> Lane<B> {
             Input::Written(result) => self.on_written(now, result),
             Input::Committed(result) => self.on_committed(now, result),
             Input::Lease(until) => self.renew_lease(now, until),
-            Input::Pressure(on) => self.pressure = on,
+            Input::Cut => self.cut_early = true,
             Input::Leave => self.leave(),
             Input::Tick => self.on_tick(now),
         }
@@ -281,6 +282,7 @@ impl<B> Lane<B> {
     }
 
     fn cut(&mut self, now: Moment) {
+        let early = std::mem::take(&mut self.cut_early);
         if self.phase != Phase::Running || self.ahead.is_some() || self.stopping.is_some() {
             return;
         }
@@ -293,7 +295,7 @@ impl<B> Lane<B> {
                     ahead.range.recovered = true;
                 }
             }
-        } else if !self.queue.is_empty() && (self.pressure || self.queue.is_due(now, &self.spec.limits)) {
+        } else if !self.queue.is_empty() && (early || self.queue.is_due(now, &self.spec.limits)) {
             let cut = self.queue.take(&self.spec.limits);
             let ends = cut.records.first().zip(cut.records.last());
             let (first, last) = ends.expect("a cut has one record at least");

@@ -4,6 +4,7 @@
 //! **Invariant:** the lease of a lane is counted from before the poll that succeeded. Before a revoked
 //! partition is given away (by the next poll) its lane is quiet or left pending, and is dropped.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,7 @@ use super::pace::Turns;
 use super::tasks::{Address, Answer, Tasks};
 use super::traces::Traces;
 use super::{DeliverySettings, group};
-use crate::delivery::budget::Share;
+use crate::delivery::budget::{Share, conversions_at_once};
 use crate::delivery::clock::{Clock, Moment};
 use crate::delivery::lane::{Effect, Input, Lane, LaneSpec, Opened};
 use crate::delivery::materializer::Materializer;
@@ -116,7 +117,7 @@ impl<M: Materializer> Worker<M> {
 
     fn turn(&mut self) {
         let asked_at = self.clock.now();
-        match self.consumer.poll(self.poll_timeout()) {
+        match self.consumer.poll_within(self.poll_timeout(), self.room()) {
             Ok(polled) => {
                 self.lease_until = asked_at + self.consumer.session_timeout();
                 self.step_all(Input::Lease);
@@ -136,6 +137,19 @@ impl<M: Materializer> Worker<M> {
         if self.clock.now() >= self.next_status {
             self.publish();
         }
+    }
+
+    /// Bytes of records that the lanes may still take in. What repeats a range reads on to its end whatever there is.
+    fn room(&self) -> usize {
+        if self.repeats() {
+            usize::MAX
+        } else {
+            self.share.room()
+        }
+    }
+
+    fn repeats(&self) -> bool {
+        self.lanes.values().any(|slot| slot.lane.is_repeating())
     }
 
     /// Up to the next commit where something waits for it.
@@ -436,14 +450,19 @@ impl<M: Materializer> Worker<M> {
         }
     }
 
+    /// Without room nothing is read. Partitions are paused only where others have to be read on: what was fetched of them
+    /// ahead is fetched again afterwards.
     fn mind_memory(&mut self) {
         let held = self.lanes.values().map(|slot| slot.lane.held_bytes()).sum();
         self.share.set_held(held);
-        let pressure = self.share.is_used_up();
-        self.step_all(|_| Input::Pressure(pressure));
+        let used_up = self.share.is_used_up();
+        if used_up {
+            self.cut_largest();
+        }
+        let others_go_on = used_up && self.repeats();
         let (mut pause, mut resume) = (Vec::new(), Vec::new());
         for (partition, slot) in &mut self.lanes {
-            let full = slot.lane.is_full() || (pressure && !slot.lane.is_repeating());
+            let full = slot.lane.is_full() || (others_go_on && !slot.lane.is_repeating());
             if full != slot.paused {
                 slot.paused = full;
                 if full { &mut pause } else { &mut resume }.push(*partition);
@@ -455,6 +474,29 @@ impl<M: Materializer> Worker<M> {
             .and_then(|()| self.consumer.resume(&resume));
         if let Err(error) = result {
             tracing::warn!(%error, "partitions could not be paused or resumed");
+        }
+    }
+
+    /// What was converted takes less, so where memory is short the lanes with most waiting cut, as many as are converted
+    /// at once. The others go on filling, and cut large ranges when it is their turn.
+    fn cut_largest(&mut self) {
+        let converting = self
+            .lanes
+            .values()
+            .filter(|slot| slot.lane.is_converting())
+            .count();
+        let mut waiting: Vec<(usize, Partition)> = self
+            .lanes
+            .iter()
+            .map(|(partition, slot)| (slot.lane.cuttable_bytes(), *partition))
+            .filter(|(bytes, _)| *bytes > 0)
+            .collect();
+        waiting.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
+        for (_, partition) in waiting
+            .into_iter()
+            .take(conversions_at_once().saturating_sub(converting))
+        {
+            self.step(partition, Input::Cut);
         }
     }
 

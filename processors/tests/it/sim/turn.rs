@@ -91,8 +91,9 @@ impl World {
             for input in inputs {
                 self.step(id, number, input);
             }
-            let pressure = self.rng.u8(0..16) == 0;
-            self.step(id, number, Input::Pressure(pressure));
+            if self.rng.u8(0..16) == 0 {
+                self.step(id, number, Input::Cut);
+            }
         }
     }
 
@@ -239,6 +240,12 @@ impl World {
             .get(&to.process)
             .and_then(|process| process.lanes.get(&to.partition));
         slot.is_some_and(|slot| slot.epoch == to.epoch)
+    }
+
+    /// Whether the group takes this lane for the partition's own.
+    pub(super) fn owns(&self, to: Address) -> bool {
+        let process = self.processes.get(&to.process);
+        process.is_some_and(|process| self.log.is_owned_by(to.partition, process.member))
     }
 
     pub(super) fn on_answer(&mut self, to: Address, input: Input<Batch>) {
