@@ -5,7 +5,7 @@ mod runs;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// As in the binary that is measured.
 #[global_allocator]
@@ -110,6 +110,20 @@ struct Real {
     /// Audit events that the other log is filled with.
     #[arg(long, default_value_t = 400_000)]
     audit_events: usize,
+    /// A part alone; its report is `real-<part>`.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
+/// What stands by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Everything about recordings: the edge, ClickHouse, segments, the rebuild, all views together.
+    Recordings,
+    /// Audit events to Elasticsearch.
+    Audit,
+    /// What intents cost.
+    Intents,
 }
 
 #[derive(Debug, Args)]

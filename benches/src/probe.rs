@@ -157,10 +157,8 @@ impl Player {
     }
 }
 
-/// Where the time of ranges went, as the server sums it up: (materializer, stage, p50 in ms, p99 in ms).
-pub fn stages(client: &mut Client) -> anyhow::Result<Vec<(String, String, f64, f64)>> {
-    let answer = client.get("/metrics")?;
-    let text = String::from_utf8_lossy(&answer.body);
+/// Where the time of ranges went, as a process sums it up: (materializer, stage, p50 in ms, p99 in ms).
+pub fn stages(metrics: &str) -> Vec<(String, String, f64, f64)> {
     let of = |line: &str, quantile: &str| {
         let labels = line.strip_prefix("hindsight_lane_stage_seconds{")?;
         let (labels, value) = labels.split_once("} ")?;
@@ -171,7 +169,7 @@ pub fn stages(client: &mut Client) -> anyhow::Result<Vec<(String, String, f64, f
         let seconds: f64 = value.parse().ok()?;
         (label("quantile")? == quantile).then_some((label("materializer")?, label("stage")?, 1e3 * seconds))
     };
-    let quantile = |wanted: &str| -> Vec<_> { text.lines().filter_map(|line| of(line, wanted)).collect() };
+    let quantile = |wanted: &str| -> Vec<_> { metrics.lines().filter_map(|line| of(line, wanted)).collect() };
     let slowest = quantile("0.99");
     let both = quantile("0.5")
         .into_iter()
@@ -182,7 +180,22 @@ pub fn stages(client: &mut Client) -> anyhow::Result<Vec<(String, String, f64, f
                 .2;
             Some((materializer, stage, p50, p99))
         });
-    Ok(both.collect())
+    both.collect()
+}
+
+/// What a counter says of all materializers together.
+pub fn counted(metrics: &str, name: &str) -> f64 {
+    let lines = metrics
+        .lines()
+        .filter(|line| line.split_once('{').is_some_and(|(named, _)| named == name));
+    lines
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+/// All metrics of a process.
+pub fn metrics(client: &mut Client) -> anyhow::Result<String> {
+    Ok(String::from_utf8_lossy(&client.get("/metrics")?.body).into_owned())
 }
 
 /// Waits until every lane has done everything; how long that took.
@@ -203,9 +216,5 @@ pub fn drained(address: SocketAddr, token: &str, most: Duration) -> anyhow::Resu
 
 /// Records that the lanes have not done yet, of all views.
 pub fn lag(client: &mut Client) -> anyhow::Result<u64> {
-    let answer = client.get("/metrics")?;
-    let text = String::from_utf8_lossy(&answer.body);
-    let lines = text.lines().filter(|line| line.starts_with("hindsight_lane_lag"));
-    let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-    Ok(values.sum::<f64>() as u64)
+    Ok(counted(&metrics(client)?, "hindsight_lane_lag_records") as u64)
 }

@@ -232,6 +232,12 @@ impl Role {
         }
     }
 
+    /// What it counts and measures, in the text format of Prometheus.
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        let answer = reqwest::get(format!("http://{}/metrics", self.plan.ops)).await?;
+        Ok(answer.error_for_status()?.text().await?)
+    }
+
     /// The number of its process.
     pub fn id(&self) -> u32 {
         self.process.id()

@@ -127,12 +127,12 @@ fn paced(views: &Views, corpus: &Corpus, report: &mut Report) -> anyhow::Result<
         let playable = scope.spawn(move || probe::playable(address, token, &player_told));
         let cost = under_load(&server, corpus, load, &watched);
         drop(watched);
-        let stages = probe::stages(&mut Client::new(address, token));
+        let metrics = probe::metrics(&mut Client::new(address, token));
         let joined = (
             queryable.join().expect("the prober doesn't panic"),
             playable.join().expect("the prober doesn't panic"),
         );
-        anyhow::Ok((cost?, stages?, joined.0?, joined.1?))
+        anyhow::Ok((cost?, probe::stages(&metrics?), joined.0?, joined.1?))
     })?;
     tell(report, views.paced.pace, &cost);
     for (materializer, stage, p50, p99) in stages {

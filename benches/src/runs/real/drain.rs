@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use hindsight_benches::probe;
 use hindsight_benches::process::Process;
 use hindsight_benches::report::Report;
 use hindsight_benches::watch::mib;
@@ -34,6 +35,27 @@ pub(super) struct Drained {
     pub(super) clickhouse_cores: f64,
     /// Most that was ever resident of the role.
     pub(super) peak_mib: f64,
+    ranges: Ranges,
+}
+
+/// In what pieces it was written, and where their time went.
+#[derive(Default)]
+struct Ranges {
+    mean_kib: f64,
+    /// Materializer, stage, and its median in ms.
+    stages: Vec<(String, String, f64)>,
+}
+
+impl Ranges {
+    fn of(metrics: &str) -> Self {
+        let count = |name| probe::counted(metrics, name);
+        let mean = count("hindsight_lane_bytes_total") / count("hindsight_lane_ranges_total");
+        let stages = probe::stages(metrics).into_iter();
+        Self {
+            mean_kib: mean / 1024.0,
+            stages: stages.map(|(view, stage, p50, _)| (view, stage, p50)).collect(),
+        }
+    }
 }
 
 impl Drained {
@@ -51,6 +73,11 @@ impl Drained {
         report.row(format!("{name}: cores of ClickHouse"), clickhouse, "cores");
         let peak = self.peak_mib;
         report.row(format!("{name}: peak memory of `process` (RSS)"), peak, "MiB");
+        let mean = self.ranges.mean_kib;
+        report.row(format!("{name}: records of a range, mean"), mean, "KiB");
+        for (view, stage, p50) in &self.ranges.stages {
+            report.row(format!("{name}: {view}, {stage} of a range, p50"), *p50, "ms");
+        }
     }
 }
 
@@ -90,9 +117,14 @@ pub(super) fn drain(
         }
     }
     let peak_mib = mib(process.memory()?.peak_rss);
+    let metrics = stage.wait(role.metrics())?;
     stage.wait(site.installation.drain(&mut role))?;
     let drained = taken.expect("all is more than a share");
-    Ok(Drained { peak_mib, ..drained })
+    Ok(Drained {
+        peak_mib,
+        ranges: Ranges::of(&metrics),
+        ..drained
+    })
 }
 
 /// What there is to do, each record once for each view.
@@ -160,5 +192,6 @@ fn since(start: &Look, end: &Look, views: usize) -> Drained {
         role_cores: role / seconds,
         clickhouse_cores: (end.clickhouse - start.clickhouse).as_secs_f64() / seconds,
         peak_mib: 0.0,
+        ranges: Ranges::default(),
     }
 }

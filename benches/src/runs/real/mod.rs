@@ -21,11 +21,12 @@ mod stage;
 mod standstill;
 mod together;
 
+use clap::ValueEnum;
 use hindsight_benches::corpus::Corpus;
 use hindsight_benches::report::Report;
 
 use super::describe;
-use crate::{Real, Roles};
+use crate::{Part, Real, Roles};
 use stage::Stage;
 
 /// Requests in flight of a bound: as many as a view has lanes.
@@ -61,17 +62,29 @@ pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
     ));
     report.note("per core: divided by the user and system time of the role's process; wall: everything on the same cores, engines included");
     let stage = Stage::start()?;
+    let wanted = |part| real.only.is_none_or(|only| only == part);
+    if wanted(Part::Recordings) {
+        recordings(&stage, &corpus, real, &mut report)?;
+    }
+    if wanted(Part::Audit) {
+        search::run(&stage, real.audit_events, &mut report)?;
+    }
+    if wanted(Part::Intents) {
+        intents::run(&stage, &mut report)?;
+    }
+    let part = real.only.and_then(|part| part.to_possible_value());
+    let name = part.map_or_else(|| "real".to_owned(), |part| format!("real-{}", part.get_name()));
+    report.write(&real.source.out, &name)
+}
+
+fn recordings(stage: &Stage, corpus: &Corpus, real: &Real, report: &mut Report) -> anyhow::Result<()> {
     let (filled, copied) = (stage.site("filled")?, stage.site("copied")?);
-    let load = edge::run(&stage, [&filled, &copied], &corpus, real, &mut report)?;
-    let tables = analytics::run(&stage, &filled, &load, &mut report)?;
-    let objects = replay::run(&stage, &filled, &load, &mut report)?;
-    rebuild::run(&stage, &filled, &load, tables, &mut report)?;
+    let load = edge::run(stage, [&filled, &copied], corpus, real, report)?;
+    let tables = analytics::run(stage, &filled, &load, report)?;
+    let objects = replay::run(stage, &filled, &load, report)?;
+    rebuild::run(stage, &filled, &load, tables, report)?;
     drop(filled);
-    search::run(&stage, real.audit_events, &mut report)?;
-    together::run(&stage, &copied, &load, [tables, objects], &mut report)?;
-    drop(copied);
-    intents::run(&stage, &mut report)?;
-    report.write(&real.source.out, "real")
+    together::run(stage, &copied, &load, [tables, objects], report)
 }
 
 /// What roles need while they are far behind, and how long lanes stand when a role goes.
