@@ -17,7 +17,10 @@ use hindsight_schemas::ids::{Offset, Partition, Topic};
 
 use super::Load;
 use super::stage::{Site, Stage, VIEW_GENERATION};
+use super::together::VIEWS;
 
+/// What views are made of; replays of the first alone.
+const TOPICS: [Topic; 2] = [Topic::Recordings, Topic::Audit];
 /// The share of the records at which the figure is taken.
 const SHARE: f64 = 0.85;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -125,6 +128,28 @@ pub(super) fn drain(
         ranges: Ranges::of(&metrics),
         ..drained
     })
+}
+
+/// Has all views begin while the log is empty, as they do in production. Without a commit nobody knows what was written
+/// before, so each range would be settled: read back, written, read back.
+pub(super) fn begin(stage: &Stage, site: &Site) -> anyhow::Result<()> {
+    let mut role = stage.wait(site.installation.start("process", "", &[]));
+    let began = Instant::now();
+    let lanes = VIEWS.into_iter().flat_map(|view| {
+        let topics = if view == "replay" { &TOPICS[..1] } else { &TOPICS };
+        let partitions = topics.iter().flat_map(|topic| site.partitions(*topic));
+        partitions.map(move |partition| (group(view, VIEW_GENERATION), partition))
+    });
+    for (group, partition) in lanes {
+        while stage.wait(site.log.committed(&group, partition))?.is_none() {
+            anyhow::ensure!(
+                began.elapsed() < DRAINED_WITHIN,
+                "{group} does not commit {partition}"
+            );
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+    stage.wait(site.installation.drain(&mut role))
 }
 
 /// What there is to do, each record once for each view.

@@ -13,7 +13,7 @@ use hindsight_chaos::installation::free_address;
 use hindsight_chaos::reader::Reader;
 use hindsight_schemas::ids::Topic;
 
-use super::drain::drain;
+use super::drain::{begin, drain};
 use super::stage::{Site, Stage};
 use super::together::VIEWS;
 use crate::Roles;
@@ -26,6 +26,7 @@ pub(super) fn run(stage: &Stage, roles: &Roles, report: &mut Report) -> anyhow::
     let corpus = Corpus::of_small_events(&roles.source.corpus)?;
     crate::runs::describe(report, "100-event batches", &corpus);
     let site = stage.site("lagging")?;
+    begin(stage, &site)?;
     let (sent, ingest_mib) = fill(stage, &site, &corpus, roles)?;
     report.row(
         "lag: events in the log, none in a view",

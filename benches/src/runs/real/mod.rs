@@ -79,6 +79,8 @@ pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
 
 fn recordings(stage: &Stage, corpus: &Corpus, real: &Real, report: &mut Report) -> anyhow::Result<()> {
     let (filled, copied) = (stage.site("filled")?, stage.site("copied")?);
+    drain::begin(stage, &filled)?;
+    drain::begin(stage, &copied)?;
     let load = edge::run(stage, [&filled, &copied], corpus, real, report)?;
     let tables = analytics::run(stage, &filled, &load, report)?;
     let objects = replay::run(stage, &filled, &load, report)?;

@@ -16,7 +16,7 @@ use hindsight_engines::search::elasticsearch::ElasticsearchSearch;
 use hindsight_schemas::ids::Topic;
 use serde_json::{Value, json};
 
-use super::drain::{Drained, drain};
+use super::drain::{Drained, begin, drain};
 use super::stage::{BARE_GENERATION, Site, Stage, VIEW_GENERATION};
 
 /// What an auditor's day looks like.
@@ -81,6 +81,7 @@ fn once(stage: &Stage, name: &str, events: usize) -> anyhow::Result<Measured> {
     let site = stage.site(name)?;
     let cluster = Cluster::new(stage);
     stage.wait(cluster.forget_all())?;
+    begin(stage, &site)?;
     let per_core_of_edge = fill(stage, &site, events)?;
     let drained = drain(stage, &site, &["search"], &["--only", "search"], Topic::Audit)?;
     // Opened for its template, so that both have the same mapping.
