@@ -157,30 +157,29 @@ impl Player {
     }
 }
 
-/// Where the time of ranges went, as a process sums it up: (materializer, stage, p50 in ms, p99 in ms).
-pub fn stages(metrics: &str) -> Vec<(String, String, f64, f64)> {
-    let of = |line: &str, quantile: &str| {
-        let labels = line.strip_prefix("hindsight_lane_stage_seconds{")?;
-        let (labels, value) = labels.split_once("} ")?;
+/// Where the time of ranges went, as a process sums it up: (materializer, stage, mean in ms).
+pub fn stages(metrics: &str) -> Vec<(String, String, f64)> {
+    let of = |line: &str, what: &str| {
+        let labels = line.strip_prefix("hindsight_lane_stage_seconds_")?;
+        let (labels, value) = labels.strip_prefix(what)?.split_once("} ")?;
         let label = |name: &str| {
             let value = labels.split_once(&format!("{name}=\""))?.1;
             Some(value.split_once('"')?.0.to_owned())
         };
-        let seconds: f64 = value.parse().ok()?;
-        (label("quantile")? == quantile).then_some((label("materializer")?, label("stage")?, 1e3 * seconds))
+        Some((
+            label("materializer")?,
+            label("stage")?,
+            value.parse::<f64>().ok()?,
+        ))
     };
-    let quantile = |wanted: &str| -> Vec<_> { metrics.lines().filter_map(|line| of(line, wanted)).collect() };
-    let slowest = quantile("0.99");
-    let both = quantile("0.5")
-        .into_iter()
-        .filter_map(|(materializer, stage, p50)| {
-            let p99 = slowest
-                .iter()
-                .find(|slow| slow.0 == materializer && slow.1 == stage)?
-                .2;
-            Some((materializer, stage, p50, p99))
-        });
-    both.collect()
+    let all = |what: &str| -> Vec<_> { metrics.lines().filter_map(|line| of(line, what)).collect() };
+    let counts = all("count");
+    let sums = all("sum").into_iter();
+    let means = sums.filter_map(|(materializer, stage, seconds)| {
+        let count = counts.iter().find(|of| of.0 == materializer && of.1 == stage)?.2;
+        (count > 0.0).then(|| (materializer, stage, 1e3 * seconds / count))
+    });
+    means.collect()
 }
 
 /// What a counter says of all materializers together.

@@ -45,7 +45,7 @@ pub(super) struct Drained {
 #[derive(Default)]
 struct Ranges {
     mean_kib: f64,
-    /// Materializer, stage, and its median in ms.
+    /// Materializer, stage, and its mean in ms.
     stages: Vec<(String, String, f64)>,
 }
 
@@ -53,10 +53,9 @@ impl Ranges {
     fn of(metrics: &str) -> Self {
         let count = |name| probe::counted(metrics, name);
         let mean = count("hindsight_lane_bytes_total") / count("hindsight_lane_ranges_total");
-        let stages = probe::stages(metrics).into_iter();
         Self {
             mean_kib: mean / 1024.0,
-            stages: stages.map(|(view, stage, p50, _)| (view, stage, p50)).collect(),
+            stages: probe::stages(metrics),
         }
     }
 }
@@ -78,8 +77,8 @@ impl Drained {
         report.row(format!("{name}: peak memory of `process` (RSS)"), peak, "MiB");
         let mean = self.ranges.mean_kib;
         report.row(format!("{name}: records of a range, mean"), mean, "KiB");
-        for (view, stage, p50) in &self.ranges.stages {
-            report.row(format!("{name}: {view}, {stage} of a range, p50"), *p50, "ms");
+        for (view, stage, took) in &self.ranges.stages {
+            report.row(format!("{name}: {view}, {stage} of a range, mean"), *took, "ms");
         }
     }
 }
