@@ -307,8 +307,9 @@ impl SearchError {
 /// The engine.
 #[async_trait]
 pub trait Search: Send + Sync {
-    /// Writes the documents of a range, one outcome for each; durable and searchable when answered. The range is
-    /// only noted as written, never looked at to skip a write: the ids do that.
+    /// Writes the documents of a range, one outcome for each; durable when answered, and searchable after the next
+    /// [`Search::refresh`], or soon by itself. What was erased is found no more. The range is only noted as written, never
+    /// looked at to skip a write: the ids do that.
     async fn write(
         &self,
         range: WriteRange,

@@ -34,7 +34,7 @@ pub(super) fn reader(
             project.time_zone
         )
     })?;
-    let searchable = Watermarks::new(engines.log(), watched(&[View::Search]));
+    let searchable = Watermarks::new(engines.log(), watched(&[View::Search])).searched_in(engines.search());
     tasks.spawn(|stopped| searchable.clone().run(stopped));
     let complete_to: CompleteTo = Arc::new(move || Timestamp::from_millisecond(searchable.least()?).ok());
     let reader = Reader::new(

@@ -16,4 +16,4 @@ mod watermark;
 pub use closer::{Closer, CloserOptions};
 pub use disks::watch_disks;
 pub use ownership::{Held, Ownership};
-pub use watermark::{WatchedView, Watermarks};
+pub use watermark::{LookError, WatchedView, Watermarks};

@@ -2,8 +2,9 @@
 //! lanes run.
 //!
 //! Each look notes the moment, then the end of every partition. Once a group has committed past that end, everything
-//! appended before that moment is in its view. **Invariant:** a watermark never goes back, and never names a moment
-//! whose records aren't all in the view. **Failure**: a log that doesn't answer leaves the marks where they were.
+//! appended before that moment is in its view, and where it is searched, found after a refresh. **Invariant:** a watermark
+//! never goes back, and never names a moment whose records aren't all in the view, or can't be found there yet.
+//! **Failure**: a log or search engine that doesn't answer leaves the marks where they were.
 //! The age of each view is shown as `hindsight_view_age_seconds`, also while the log is away: it grows then.
 //! **Bound**: [`LOOKS`] moments a partition and group; a view that is far behind keeps them further apart.
 
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hindsight_engines::log::{ConsumerError, EventLog};
+use hindsight_engines::search::{Search, SearchError};
 use hindsight_schemas::ids::{Offset, Partition, Topic};
 use tokio::sync::watch;
 
@@ -35,8 +37,21 @@ pub struct WatchedView {
 pub struct Watermarks {
     log: Arc<dyn EventLog>,
     views: Arc<[WatchedView]>,
+    /// Where what they wrote is searched.
+    search: Option<Arc<dyn Search>>,
     tracks: Arc<Mutex<BTreeMap<(usize, Partition), Track>>>,
     since_ms: i64,
+}
+
+/// Why a look failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] ConsumerError),
+    /// The search engine.
+    #[error(transparent)]
+    Search(#[from] SearchError),
 }
 
 impl Watermarks {
@@ -55,8 +70,16 @@ impl Watermarks {
             tracks: Arc::new(Mutex::new(tracks.collect())),
             log,
             views: views.into(),
+            search: None,
             since_ms: unix_ms(),
         }
+    }
+
+    /// These views write to a search engine: a moment is reached when what was committed can be found.
+    #[must_use]
+    pub fn searched_in(mut self, search: Arc<dyn Search>) -> Self {
+        self.search = Some(search);
+        self
     }
 
     /// Looks once a second until `stop` turns true or is dropped.
@@ -74,7 +97,7 @@ impl Watermarks {
     }
 
     /// One look at every partition.
-    pub async fn look(&self) -> Result<(), ConsumerError> {
+    pub async fn look(&self) -> Result<(), LookError> {
         // First the moment, then the ends: whatever was appended before it lies before them.
         let at_ms = unix_ms();
         let watched: Vec<(usize, Partition)> = self.lock().keys().copied().collect();
@@ -84,6 +107,7 @@ impl Watermarks {
                 ends.insert(*partition, self.log.offsets(*partition).await?);
             }
         }
+        let mut looks = Vec::with_capacity(watched.len());
         for (view, partition) in watched {
             let (start, end) = ends[&partition];
             let committed = self
@@ -91,12 +115,30 @@ impl Watermarks {
                 .committed(&self.views[view].group, partition)
                 .await?
                 .map_or(start, |committed| committed.offset);
-            if let Some(track) = self.lock().get_mut(&(view, partition)) {
+            looks.push(((view, partition), end, committed));
+        }
+        if let Some(search) = &self.search
+            && self.is_news(&looks)
+        {
+            search.refresh().await?;
+        }
+        let mut tracks = self.lock();
+        for (of, end, committed) in looks {
+            if let Some(track) = tracks.get_mut(&of) {
                 track.looked(at_ms, end);
                 track.committed(committed);
             }
         }
         Ok(())
+    }
+
+    /// Whether anything was committed since the last look.
+    fn is_news(&self, looks: &[((usize, Partition), Offset, Offset)]) -> bool {
+        let tracks = self.lock();
+        let known = |of| tracks.get(of).and_then(|track| track.done);
+        looks
+            .iter()
+            .any(|(of, _, committed)| known(of) != Some(*committed))
     }
 
     /// A view of which nothing is known yet is as old as the watch.
@@ -144,6 +186,8 @@ struct Track {
     /// Moments that the view hasn't reached, with the partition's end at each.
     looks: VecDeque<(i64, Offset)>,
     reached: Option<i64>,
+    /// What was committed at the last look.
+    done: Option<Offset>,
     /// How far apart looks are kept.
     spacing_ms: i64,
 }
@@ -166,6 +210,7 @@ impl Track {
     }
 
     fn committed(&mut self, done: Offset) {
+        self.done = Some(done);
         while let Some(&(at_ms, end)) = self.looks.front() {
             if end > done {
                 return;

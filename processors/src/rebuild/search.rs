@@ -122,6 +122,7 @@ pub async fn fill_search(
     filling.begin("comparing", None);
     failpoint::step("rebuild-compare");
     filling.compare(&old).await?;
+    sources.fresh.refresh().await?;
     Ok(filling.filled)
 }
 
@@ -159,6 +160,7 @@ impl Filling<'_> {
 
     /// Looks at all events of the old view.
     async fn walk(&mut self, old: &dyn Search) -> Result<Old, RebuildError> {
+        old.refresh().await?;
         let (mut events, mut cursor) = (0, None);
         loop {
             let search = AuditSearch {

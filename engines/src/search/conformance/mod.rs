@@ -67,11 +67,11 @@ fn range(last: u64) -> WriteRange {
     }
 }
 
+/// Writes, and makes it searchable.
 async fn write(engine: &dyn Search, writes: Vec<SearchWrite>) -> Vec<WriteOutcome> {
-    engine
-        .write(range(1), Arc::new(writes))
-        .await
-        .expect("a write succeeds")
+    let outcomes = engine.write(range(1), Arc::new(writes)).await;
+    engine.refresh().await.expect("a refresh succeeds");
+    outcomes.expect("a write succeeds")
 }
 
 fn create(document: AuditDocument) -> SearchWrite {

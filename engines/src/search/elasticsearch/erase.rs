@@ -67,14 +67,14 @@ impl ElasticsearchSearch {
     pub(super) async fn stub(
         &self,
         writes: &[SearchWrite],
-        touched: &mut BTreeSet<String>,
+        erased_from: &mut BTreeSet<String>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
         let mut stubs = Vec::new();
         for write in writes {
             if let SearchWrite::Stub(id) = write {
                 let index = self.names.of(id)?;
                 self.ensure_index(&index).await?;
-                touched.insert(index.clone());
+                erased_from.insert(index.clone());
                 stubs.push(stub(index, id.as_str().to_owned()));
             }
         }
@@ -85,13 +85,13 @@ impl ElasticsearchSearch {
     pub(super) async fn erase_sessions(
         &self,
         writes: &[SearchWrite],
-        touched: &mut BTreeSet<String>,
+        erased_from: &mut BTreeSet<String>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
             if let SearchWrite::EraseSession { project, session_id } = write {
                 self.erase_session(project, *session_id).await?;
-                touched.insert(self.names.activity(*session_id));
+                erased_from.insert(self.names.activity(*session_id));
                 outcomes.push(WriteOutcome::Stubbed);
             }
         }

@@ -112,9 +112,11 @@ impl Search for ElasticsearchSearch {
             return Ok(Vec::new());
         }
         let started = Instant::now();
-        let mut touched = BTreeSet::new();
-        let outcomes = self.write_all(&writes, &mut touched).await?;
-        self.refresher.refresh(&self.client, touched).await?;
+        let mut erased_from = BTreeSet::new();
+        let outcomes = self.write_all(&writes, &mut erased_from).await?;
+        if !erased_from.is_empty() {
+            self.refresher.refresh(&self.client, erased_from).await?;
+        }
         failpoint::step("search-note");
         self.note(range).await?;
         metrics::histogram!("hindsight_search_commit_seconds").record(started.elapsed().as_secs_f64());

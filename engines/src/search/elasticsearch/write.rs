@@ -53,31 +53,25 @@ impl New {
 }
 
 impl ElasticsearchSearch {
-    /// Writes all, in order; the indices that were touched are added.
+    /// Writes all, in order; the indices from which something was erased are added.
     pub(super) async fn write_all(
         &self,
         writes: &[SearchWrite],
-        touched: &mut BTreeSet<String>,
+        erased_from: &mut BTreeSet<String>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
         let mut outcomes = Vec::with_capacity(writes.len());
         for run in writes.chunk_by(|one, other| kind_of_run(one) == kind_of_run(other)) {
             outcomes.extend(match &run[0] {
-                SearchWrite::CreateAudit(_) | SearchWrite::CreateActivity(_) => {
-                    self.create(run, touched).await?
-                }
-                SearchWrite::Stub(_) => self.stub(run, touched).await?,
-                SearchWrite::EraseSession { .. } => self.erase_sessions(run, touched).await?,
+                SearchWrite::CreateAudit(_) | SearchWrite::CreateActivity(_) => self.create(run).await?,
+                SearchWrite::Stub(_) => self.stub(run, erased_from).await?,
+                SearchWrite::EraseSession { .. } => self.erase_sessions(run, erased_from).await?,
             });
         }
         Ok(outcomes)
     }
 
     /// Creates documents. Where an id comes again, it comes in a later round, so that each is tried as if alone.
-    async fn create(
-        &self,
-        writes: &[SearchWrite],
-        touched: &mut BTreeSet<String>,
-    ) -> Result<Vec<WriteOutcome>, SearchError> {
+    async fn create(&self, writes: &[SearchWrite]) -> Result<Vec<WriteOutcome>, SearchError> {
         let news: Vec<New> = writes
             .iter()
             .filter_map(|write| self.new_document(write).transpose())
@@ -88,7 +82,6 @@ impl ElasticsearchSearch {
             .collect::<BTreeSet<_>>()
         {
             self.ensure_index(index).await?;
-            touched.insert(index.clone());
         }
         let mut outcomes: Vec<Option<WriteOutcome>> = vec![None; news.len()];
         for round in rounds(&news) {
