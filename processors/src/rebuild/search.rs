@@ -121,8 +121,8 @@ pub async fn fill_search(
     filling.objects().await?;
     filling.begin("comparing", None);
     failpoint::step("rebuild-compare");
-    filling.compare(&old).await?;
     sources.fresh.refresh().await?;
+    filling.compare(&old).await?;
     Ok(filling.filled)
 }
 

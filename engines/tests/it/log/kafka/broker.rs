@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hindsight_engines::log::kafka::{Sasl, Settings, Tls};
 use tokio::sync::{Mutex, MutexGuard};
@@ -25,10 +26,12 @@ pub(super) fn steady() -> &'static Broker {
     BROKER.get_or_init(start)
 }
 
-/// The broker of the tests that kill it, one after the other.
+/// A broker of the tests that kill it. There are two, each for one test at a time: these tests are long and mostly wait.
 pub(super) async fn mortal() -> (&'static Broker, MutexGuard<'static, ()>) {
-    static BROKER: OnceLock<Broker> = OnceLock::new();
-    let broker = tokio::task::spawn_blocking(|| BROKER.get_or_init(start))
+    static BROKERS: [OnceLock<Broker>; 2] = [OnceLock::new(), OnceLock::new()];
+    static TURNS: AtomicUsize = AtomicUsize::new(0);
+    let turn = TURNS.fetch_add(1, Ordering::Relaxed) % BROKERS.len();
+    let broker = tokio::task::spawn_blocking(move || BROKERS[turn].get_or_init(start))
         .await
         .unwrap();
     (broker, broker.alone.lock().await)
