@@ -530,6 +530,8 @@ async fn erase_during_create(view_generation: u32, dies: bool) {
             };
             eraser.write(range(), Arc::new(vec![erase])).await.unwrap();
             let (status, body) = upstream.forward(&incoming).await;
+            // A reader makes it searchable before anybody looks for the marker.
+            eraser.refresh().await.unwrap();
             created.fetch_add(1, Ordering::SeqCst);
             Some(answer(status.as_u16(), body))
         }

@@ -63,6 +63,8 @@ impl Search for Followed {
             return Ok(());
         }
         let opened = ElasticsearchSearch::open(self.options.clone(), generation).await?;
+        // What was committed since the switch has been refreshed in the view before.
+        opened.refresh().await?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = (generation, Arc::new(opened));
         tracing::info!(before, generation, "search was rebuilt: the new view is read");

@@ -3,7 +3,7 @@
 //! compressor): conversions of all lanes take turns, so that this is bounded by the cores and not by the lanes.
 //!
 //! **Invariant:** the shares together are no more than the whole, so each may be used up without the others
-//! being short. A share is over its bound by what one poll brings at most: then its lanes are paused until
+//! being short. A share is over its bound by what one poll brings at most: then nothing more is read until
 //! ranges are done. Nothing waits in here, so a full share can't deadlock the thread that would empty it.
 
 use std::sync::Arc;

@@ -22,6 +22,8 @@ const LOOKS: usize = 64;
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
 const INTERVAL_MS: i64 = 1_000;
+/// A look that takes longer is given up.
+const LOOK_WITHIN: Duration = Duration::from_secs(15);
 
 /// A view whose progress is watched: its consumer group and what it reads.
 #[derive(Debug, Clone)]
@@ -84,15 +86,23 @@ impl Watermarks {
 
     /// Looks once a second until `stop` turns true or is dropped.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        loop {
-            if let Err(error) = self.look().await {
-                tracing::warn!(%error, "how far the views are can't be asked");
+        let looking = async {
+            loop {
+                match tokio::time::timeout(LOOK_WITHIN, self.look()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::warn!(%error, "how far the views are can't be asked"),
+                    Err(_) => {
+                        tracing::warn!(limit = ?LOOK_WITHIN, "how far the views are was not answered in time")
+                    }
+                }
+                self.show_ages(unix_ms());
+                tokio::time::sleep(INTERVAL).await;
             }
-            self.show_ages(unix_ms());
-            tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
-            }
+        };
+        // A look may end anywhere: marks move at its end.
+        tokio::select! {
+            () = looking => {}
+            _ = stop.wait_for(|stop| *stop) => {}
         }
     }
 

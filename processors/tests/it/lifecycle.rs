@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,6 +10,8 @@ use hindsight_engines::log::embedded::{EmbeddedLog, Options};
 use hindsight_engines::log::{Commit, Committed, EventLog, NewRecord, Polled, Route};
 use hindsight_processors::lifecycle::{Held, Ownership, WatchedView, Watermarks};
 use hindsight_schemas::ids::{Partition, Topic};
+
+use super::scrub::Slow;
 
 const PARTITIONS: u32 = 3;
 const GROUP: &str = "hindsight.view.g1";
@@ -88,6 +91,32 @@ async fn a_view_is_complete_up_to_the_moment_whose_end_it_has_committed() {
         "it neither advances nor goes back"
     );
     assert_eq!(watermarks.least(), Some(reached));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_searched_is_complete_only_when_it_was_refreshed() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = open(&dir.path().join("log"));
+    let search = Arc::new(Slow::open(&dir.path().join("search")));
+    let views = vec![WatchedView {
+        group: GROUP.into(),
+        topics: vec![Topic::Recordings],
+    }];
+    let watermarks = Watermarks::new(log.clone(), views).searched_in(search.clone());
+    let refreshed = || search.refreshed.load(Ordering::SeqCst);
+    append_to(&*log, 1).await;
+    watermarks.look().await.unwrap();
+    assert_eq!((watermarks.of(partition(1)), refreshed()), (None, 1));
+    watermarks.look().await.unwrap();
+    assert_eq!(refreshed(), 1, "nothing was committed since");
+
+    commit(&*log, partition(1), 1);
+    search.away.store(1, Ordering::SeqCst);
+    watermarks.look().await.unwrap_err();
+    assert_eq!(watermarks.of(partition(1)), None, "it can't be found yet");
+    watermarks.look().await.unwrap();
+    assert!(watermarks.of(partition(1)).is_some());
+    assert_eq!(refreshed(), 2);
 }
 
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -37,10 +37,22 @@ const PARTITION: Partition = Partition {
 const LATE_S: i64 = 4_000_000_000;
 
 /// A search that sees nothing so many times, or fails.
-struct Slow {
+pub(super) struct Slow {
     inner: EmbeddedSearch,
     blind: AtomicUsize,
-    away: AtomicUsize,
+    pub(super) away: AtomicUsize,
+    pub(super) refreshed: AtomicUsize,
+}
+
+impl Slow {
+    pub(super) fn open(folder: &Path) -> Self {
+        Self {
+            inner: EmbeddedSearch::open(folder, WriterMemory::default()).unwrap(),
+            blind: AtomicUsize::new(0),
+            away: AtomicUsize::new(0),
+            refreshed: AtomicUsize::new(0),
+        }
+    }
 }
 
 /// Counts one down; whether there was one.
@@ -86,6 +98,10 @@ impl Search for Slow {
     }
 
     async fn refresh(&self) -> Result<(), SearchError> {
+        if took(&self.away) {
+            return Err(SearchError::Engine("away".into()));
+        }
+        self.refreshed.fetch_add(1, Ordering::SeqCst);
         self.inner.refresh().await
     }
 
@@ -181,11 +197,7 @@ impl World {
             ..Options::default()
         };
         let log: Arc<dyn EventLog> = Arc::new(EmbeddedLog::open(&folder.join("log"), options).unwrap());
-        let search = Arc::new(Slow {
-            inner: EmbeddedSearch::open(&folder.join("search"), WriterMemory::default()).unwrap(),
-            blind: AtomicUsize::new(0),
-            away: AtomicUsize::new(0),
-        });
+        let search = Arc::new(Slow::open(&folder.join("search")));
         let local = LocalSegments::open(&folder.join("segments")).unwrap();
         let segments: Arc<dyn SegmentStore> = Arc::new(local);
         let analytics: Arc<dyn Analytics> = Arc::new(Away);

@@ -149,10 +149,13 @@ impl KafkaConsumer {
     }
 
     /// What there is: of the group first, and where there is room of the partitions.
-    fn next(&mut self, room: bool) -> Result<Option<Event>, ConsumerError> {
+    fn next(&mut self, has_room: bool) -> Result<Option<Event>, ConsumerError> {
         let member = self.member()?;
         let of_group = member.next(Duration::ZERO);
-        Ok(of_group.or_else(|| room.then(|| member.next_record())?))
+        Ok(match of_group {
+            None if has_room => member.next_record(),
+            of_group => of_group,
+        })
     }
 
     fn told_by(&mut self, event: Event) -> Result<Option<Polled>, ConsumerError> {

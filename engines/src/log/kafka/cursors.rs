@@ -21,7 +21,8 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    /// Whether this record is the next, or behind a hole; then it is passed.
+    /// Whether this record is the next, or behind a hole; then it is passed. Records of before a seek, a pause or another
+    /// assignment don't come here: librdkafka drops what its partition's version has passed.
     pub(super) fn takes(&mut self, offset: Offset) -> bool {
         let wanted = self.reads_at(offset) && !self.paused;
         if wanted {

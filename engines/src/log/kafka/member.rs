@@ -117,7 +117,7 @@ impl Member {
         names: &Names,
         complaints: &Complaints,
         group: &str,
-        read: impl Fn(Queue) -> Queue,
+        prepared: impl Fn(Queue) -> Queue,
     ) -> Result<Self, ConsumerError> {
         let client = Arc::new(client(settings, names, complaints, group)?);
         let made = |queue: Option<Queue>| {
@@ -126,8 +126,8 @@ impl Member {
         Ok(Self {
             connection: Leaving {
                 open: Some(Connection {
-                    queue: read(made(Queue::of_consumer(&client))?),
-                    records: read(made(Queue::beside(&client))?),
+                    queue: prepared(made(Queue::of_consumer(&client))?),
+                    records: prepared(made(Queue::beside(&client))?),
                     answers: made(Queue::beside(&client))?,
                     client,
                 }),

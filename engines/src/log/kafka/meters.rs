@@ -47,6 +47,10 @@ pub(super) fn statistics(client: &str, of: &Statistics) {
         metrics::counter!("hindsight_kafka_rebalances_total", &labels).absolute(rebalances);
     }
     let partitions = of.topics.values().flat_map(|topic| topic.partitions.values());
-    let fetched = partitions.map(|partition| partition.fetchq_size).sum::<u64>();
-    gauge("hindsight_kafka_fetched_bytes", fetched as f64);
+    // All of them tell the one queue to which they forward.
+    let fetched = partitions.map(|partition| partition.fetchq_size).max();
+    gauge(
+        "hindsight_kafka_fetched_bytes",
+        fetched.unwrap_or_default() as f64,
+    );
 }

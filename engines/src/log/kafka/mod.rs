@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! append ──▶ room in bytes ──▶ idempotent producer ──▶ brokers ──▶ acknowledged by all in-sync copies ──▶ answer
-//! poll   ◀── bounded batch ◀── queue of the group's member ◀── prefetch (fetch_bytes)
+//! poll   ◀── bounded batch ◀── queue of the member's records ◀── prefetch (fetch_bytes)
 //! commit ──▶ own partitions only, one in flight ──▶ coordinator ──▶ answer of each partition
 //! watch  ──▶ ids of the topics, each identity_interval
 //! ```

@@ -1,6 +1,7 @@
 //! What the `rdkafka` crate leaves out of librdkafka and this log can't do without: where a partition ended and
 //! which partition failed (the crate drops topic and offset), the answer for each partition of a commit (the crate
-//! gives the first error only if all failed), the id of a topic, and waking a poll.
+//! gives the first error only if all failed), the id of a topic, a queue for records alone, and a bell for
+//! two queues.
 //!
 //! **Invariants:** a queue is destroyed before the client that it belongs to, because it keeps the client alive. What
 //! librdkafka lends (messages, lists, names) is copied before the event that holds it is destroyed; nothing borrowed
@@ -103,7 +104,7 @@ impl Drop for Queue {
 }
 
 impl Queue {
-    /// The queue on which a member of a group gets everything.
+    /// The queue on which a member of a group gets everything that no other queue has taken over.
     pub(super) fn of_consumer(consumer: &Arc<BaseConsumer<Context>>) -> Option<Self> {
         // SAFETY: the client lives; null comes back for one without a group.
         let queue = unsafe { c::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };

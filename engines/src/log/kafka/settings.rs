@@ -18,8 +18,6 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 /// Room for a batch's own header and a record's lengths, beside key and headers.
 const BATCH_BYTES: usize = 4 * KIB;
-/// The part of what is fetched ahead that an answer brings from one partition.
-const FETCH_PARTS: usize = 8;
 
 /// What promises rest on: set by this log alone.
 const OWN: &[&str] = &[
@@ -33,12 +31,10 @@ const OWN: &[&str] = &[
     "enable.idempotence",
     "enable.partition.eof",
     "fetch.max.bytes",
-    "fetch.message.max.bytes",
     "group.id",
     "group.instance.id",
     "group.protocol",
     "isolation.level",
-    "max.partition.fetch.bytes",
     "max.poll.interval.ms",
     "message.max.bytes",
     "message.timeout.ms",
@@ -83,7 +79,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How long a member may stay away from `poll` (30 s).
     pub session_timeout: Duration,
-    /// Bytes that a member fetches ahead of its polls (4 MiB); while a request for more is out, twice as many.
+    /// Bytes that a member fetches ahead of its polls (4 MiB), and then the answers of brokers that were asked before: each
+    /// up to 1 MiB a partition, or the longest record.
     pub fetch_bytes: usize,
     /// Most items of one poll (1024).
     pub poll_items: usize,
@@ -298,10 +295,6 @@ impl Settings {
         config.set("queued.max.messages.kbytes", (self.fetch_bytes / KIB).to_string());
         // A queue that was full is looked at again so soon; librdkafka's own second leaves a reader that is behind idle.
         config.set("fetch.queue.backoff.ms", "10");
-        // Of each partition; a longer record comes alone (KIP-74). By librdkafka's own 1 MiB an answer would be longer than
-        // what may be held.
-        let of_partition = (self.fetch_bytes / FETCH_PARTS).max(KIB);
-        config.set("fetch.message.max.bytes", of_partition.to_string());
         config.set("fetch.max.bytes", fetch.to_string());
         config.set("receive.message.max.bytes", (fetch + MIB).to_string());
         config

@@ -1,7 +1,7 @@
 //! Search past one machine: Elasticsearch 8 or 9, behind the same seam as the embedded index.
 //!
 //! A write is runs of bulk requests ([`write`], [`bulk`], [`erase`]), a note of how far the partition is
-//! ([`positions`]), and one refresh shared by the lanes that wait ([`refresh`]). **Invariants:** documents are
+//! ([`positions`]), and after erasures a refresh ([`refresh`]). **Invariants:** documents are
 //! created and never overwritten, save by stubs; an index is a function of the id ([`names`]); words are cut by
 //! us ([`document`]). **On failure** see [`failure`]: what passes is tried again, what a person must mend is a
 //! [`Refusal`] with its remedy, and only what the document itself is to blame for is `Rejected`.

@@ -1,7 +1,7 @@
-//! Makes what was written searchable: lanes that wait at the same time share one request.
+//! Makes what was written searchable: those who wait at the same time share one request.
 //!
 //! **Invariant:** who is answered was covered by a refresh that began after they asked. Elasticsearch makes a
-//! small segment at each refresh, so one for each write of each lane would cost the merges of all of them.
+//! small segment at each refresh, so one for each write would cost the merges of all of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -62,7 +62,9 @@ impl ElasticsearchSearch {
         let mut outcomes = Vec::with_capacity(writes.len());
         for run in writes.chunk_by(|one, other| kind_of_run(one) == kind_of_run(other)) {
             outcomes.extend(match &run[0] {
-                SearchWrite::CreateAudit(_) | SearchWrite::CreateActivity(_) => self.create(run).await?,
+                SearchWrite::CreateAudit(_) | SearchWrite::CreateActivity(_) => {
+                    self.create(run, erased_from).await?
+                }
                 SearchWrite::Stub(_) => self.stub(run, erased_from).await?,
                 SearchWrite::EraseSession { .. } => self.erase_sessions(run, erased_from).await?,
             });
@@ -71,7 +73,11 @@ impl ElasticsearchSearch {
     }
 
     /// Creates documents. Where an id comes again, it comes in a later round, so that each is tried as if alone.
-    async fn create(&self, writes: &[SearchWrite]) -> Result<Vec<WriteOutcome>, SearchError> {
+    async fn create(
+        &self,
+        writes: &[SearchWrite],
+        erased_from: &mut BTreeSet<String>,
+    ) -> Result<Vec<WriteOutcome>, SearchError> {
         let news: Vec<New> = writes
             .iter()
             .filter_map(|write| self.new_document(write).transpose())
@@ -87,6 +93,10 @@ impl ElasticsearchSearch {
         for round in rounds(&news) {
             let of_round: Vec<&New> = round.iter().map(|at| &news[*at]).collect();
             for (at, outcome) in round.iter().zip(self.create_round(&of_round).await?) {
+                // It may have been found between its creation and its stub.
+                if outcome == WriteOutcome::Erased {
+                    erased_from.insert(news[*at].operation.index.clone());
+                }
                 outcomes[*at] = Some(outcome);
             }
         }

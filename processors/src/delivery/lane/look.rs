@@ -20,7 +20,7 @@ impl<B> Lane<B> {
         self.queue.oldest().filter(|_| self.could_cut())
     }
 
-    /// Bytes that it could cut now, up to the limit of a range.
+    /// Bytes that wait, if it could cut now.
     pub fn cuttable_bytes(&self) -> usize {
         if self.could_cut() { self.queue.bytes() } else { 0 }
     }
@@ -28,6 +28,11 @@ impl<B> Lane<B> {
     /// Whether a range is being converted: when that ends it holds less.
     pub fn is_converting(&self) -> bool {
         self.ahead.as_ref().is_some_and(|ahead| ahead.prepared.is_none())
+    }
+
+    /// Whether a converted range waits or is written: when that ends there is room.
+    pub fn has_converted(&self) -> bool {
+        self.current.is_some() || self.ahead.as_ref().is_some_and(|ahead| ahead.prepared.is_some())
     }
 
     fn could_cut(&self) -> bool {

@@ -5,7 +5,7 @@
 //! that wait go in one request. When the engine fails the lane says so and tries again; when this member is
 //! fenced all lanes are dropped without writing and it joins anew. Stopping waits a bounded time for writes in
 //! flight and leaves the rest pending for the next owner.
-//! Bound: the share's bytes (then lanes are paused) and, per lane, one task of each kind.
+//! Bound: the share's bytes (then nothing is read) and, per lane, one task of each kind.
 
 mod pace;
 mod tasks;

@@ -459,10 +459,10 @@ impl<M: Materializer> Worker<M> {
         if used_up {
             self.cut_largest();
         }
-        let others_go_on = used_up && self.repeats();
+        let repeating_alone = used_up && self.repeats();
         let (mut pause, mut resume) = (Vec::new(), Vec::new());
         for (partition, slot) in &mut self.lanes {
-            let full = slot.lane.is_full() || (others_go_on && !slot.lane.is_repeating());
+            let full = slot.lane.is_full() || (repeating_alone && !slot.lane.is_repeating());
             if full != slot.paused {
                 slot.paused = full;
                 if full { &mut pause } else { &mut resume }.push(*partition);
@@ -478,18 +478,25 @@ impl<M: Materializer> Worker<M> {
     }
 
     /// What was converted takes less, so where memory is short the lanes with most waiting cut, as many as are converted
-    /// at once. The others go on filling, and cut large ranges when it is their turn.
+    /// at once. While something is written, none cuts less than its part of the share: when that ends there is room, the
+    /// others go on filling, and cut large ranges when it is their turn.
     fn cut_largest(&mut self) {
         let converting = self
             .lanes
             .values()
             .filter(|slot| slot.lane.is_converting())
             .count();
+        let is_writing = self.lanes.values().any(|slot| slot.lane.has_converted());
+        let least = if is_writing {
+            self.share.bytes() / self.lanes.len()
+        } else {
+            0
+        };
         let mut waiting: Vec<(usize, Partition)> = self
             .lanes
             .iter()
             .map(|(partition, slot)| (slot.lane.cuttable_bytes(), *partition))
-            .filter(|(bytes, _)| *bytes > 0)
+            .filter(|(bytes, _)| *bytes > least)
             .collect();
         waiting.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
         for (_, partition) in waiting

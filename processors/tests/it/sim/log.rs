@@ -141,12 +141,12 @@ impl ModelLog {
         }
     }
 
-    /// Members that stayed away are out; free partitions go to whoever has fewest, one too many is taken back.
     /// Whether the partition is this member's.
     pub(super) fn is_owned_by(&self, number: u32, member: u64) -> bool {
         self.owned[number as usize].owner == Some(member)
     }
 
+    /// Members that stayed away are out; free partitions go to whoever has fewest, one too many is taken back.
     pub(super) fn poll(&mut self, now: u64, member: u64) -> Result<Vec<Told>, ConsumerError> {
         self.evict(now);
         let seen = self.members.get_mut(&member).ok_or_else(fenced)?;

@@ -113,7 +113,7 @@ impl World {
         match (outcome, stage) {
             (Err(OtherContent), _) => {
                 // A zombie whose range has lost records to retention since meets what the owner made of the rest.
-                self.stopped_loudly |= self.owns(to);
+                self.stopped_loudly |= self.owns(to) || !self.has_expired(&request.name);
                 self.seen.insert("other content");
                 self.answer(
                     to,

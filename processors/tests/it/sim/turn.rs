@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use hindsight_engines::log::ConsumerError;
-use hindsight_processors::delivery::CutLimits;
 use hindsight_processors::delivery::lane::{
     Alarm, Effect, Input, Lane, LaneError, LaneSettings, LaneSpec, Opened,
 };
+use hindsight_processors::delivery::{CutLimits, RangeName};
 
 use super::log::{LOG_ID, SESSION_TIMEOUT, Told, partition};
 use super::process::{Process, Slot, read};
@@ -240,6 +240,14 @@ impl World {
             .get(&to.process)
             .and_then(|process| process.lanes.get(&to.partition));
         slot.is_some_and(|slot| slot.epoch == to.epoch)
+    }
+
+    /// Whether a process was told that records of this range are gone.
+    pub(super) fn has_expired(&self, name: &RangeName) -> bool {
+        let told = |(number, from, until): &(u32, u64, u64)| {
+            *number == name.partition.partition && *from <= name.last && name.first < *until
+        };
+        self.expired.iter().any(told)
     }
 
     /// Whether the group takes this lane for the partition's own.
