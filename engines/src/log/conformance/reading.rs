@@ -135,7 +135,7 @@ pub async fn without_room_no_records_are_read(fixture: &mut dyn Fixture) {
         move || {
             until("it gets a partition", || {
                 !assigned_in(&poll(&mut *other)).is_empty()
-            })
+            });
         }
     });
     let mut revoked = Vec::new();
