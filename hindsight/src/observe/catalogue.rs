@@ -177,7 +177,7 @@ catalogue! {
     }
     "Views and sessions" {
         hindsight_view_age_seconds Gauge ["group"] Always,
-            "How long ago the view was last known to be complete, asked of the log: true also where no lane runs";
+            "How long ago the view was last known to be complete, asked of the log, and of search after a refresh: true also where no lane runs";
         hindsight_open_sessions Gauge [] Always,
             "Sessions of this process's partitions that aren't closed";
         hindsight_sessions_closed_total Counter [] Always,
