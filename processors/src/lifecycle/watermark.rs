@@ -92,7 +92,7 @@ impl Watermarks {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => tracing::warn!(%error, "how far the views are can't be asked"),
                     Err(_) => {
-                        tracing::warn!(limit = ?LOOK_WITHIN, "how far the views are was not answered in time");
+                        tracing::warn!(limit = ?LOOK_WITHIN, "the log or the search engine does not tell in time how far the views are");
                     }
                 }
                 self.show_ages(unix_ms());

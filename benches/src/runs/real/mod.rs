@@ -54,17 +54,12 @@ impl Load {
 
 pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
     let mut report = Report::new();
-    let corpus = Corpus::of_flushes(&real.source.corpus)?;
-    describe(&mut report, "flushes", &corpus);
-    report.note(format!(
-        "the log: {} MB of raw JSON in 8 partitions; engines as infra/dev starts them, one of each, on the same cores",
-        real.megabytes
-    ));
+    report.note("engines as infra/dev starts them, one of each, on the same cores");
     report.note("per core: divided by the user and system time of the role's process; wall: everything on the same cores, engines included");
     let stage = Stage::start()?;
     let wanted = |part| real.only.is_none_or(|only| only == part);
     if wanted(Part::Recordings) {
-        recordings(&stage, &corpus, real, &mut report)?;
+        recordings(&stage, real, &mut report)?;
     }
     if wanted(Part::Audit) {
         search::run(&stage, real.audit_events, &mut report)?;
@@ -77,11 +72,17 @@ pub(crate) fn run(real: &Real) -> anyhow::Result<()> {
     report.write(&real.source.out, &name)
 }
 
-fn recordings(stage: &Stage, corpus: &Corpus, real: &Real, report: &mut Report) -> anyhow::Result<()> {
+fn recordings(stage: &Stage, real: &Real, report: &mut Report) -> anyhow::Result<()> {
+    let corpus = Corpus::of_flushes(&real.source.corpus)?;
+    describe(report, "flushes", &corpus);
+    report.note(format!(
+        "the log: {} MB of raw JSON in 8 partitions",
+        real.megabytes
+    ));
     let (filled, copied) = (stage.site("filled")?, stage.site("copied")?);
     drain::begin(stage, &filled)?;
     drain::begin(stage, &copied)?;
-    let load = edge::run(stage, [&filled, &copied], corpus, real, report)?;
+    let load = edge::run(stage, [&filled, &copied], &corpus, real, report)?;
     let tables = analytics::run(stage, &filled, &load, report)?;
     let objects = replay::run(stage, &filled, &load, report)?;
     rebuild::run(stage, &filled, &load, tables, report)?;

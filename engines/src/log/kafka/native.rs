@@ -87,8 +87,6 @@ pub(super) struct Queue {
 
 // SAFETY: librdkafka's queues may be used from any thread, and so may the client.
 unsafe impl Send for Queue {}
-// SAFETY: as above.
-unsafe impl Sync for Queue {}
 
 impl Drop for Queue {
     fn drop(&mut self) {

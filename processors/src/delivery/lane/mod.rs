@@ -91,8 +91,6 @@ pub struct Lane<B> {
     ahead: Option<Ahead<B>>,
     current: Option<Current<B>>,
     lease_until: Moment,
-    /// Memory is short: what waits is cut in this step, however little it is.
-    cut_early: bool,
     idle_since: Moment,
     appended_at_ms: Option<i64>,
     meter: PoisonMeter,
@@ -121,7 +119,6 @@ impl<B> Lane<B> {
             ahead: None,
             current: None,
             lease_until,
-            cut_early: false,
             idle_since: Moment::ZERO,
             appended_at_ms: None,
             meter: PoisonMeter::default(),
@@ -146,7 +143,7 @@ impl<B> Lane<B> {
             Input::Written(result) => self.on_written(now, result),
             Input::Committed(result) => self.on_committed(now, result),
             Input::Lease(until) => self.renew_lease(now, until),
-            Input::Cut => self.cut_early = true,
+            Input::Cut => self.cut(now, true),
             Input::Leave => self.leave(),
             Input::Tick => self.on_tick(now),
         }
@@ -270,7 +267,7 @@ impl<B> Lane<B> {
     }
 
     fn advance(&mut self, now: Moment) {
-        self.cut(now);
+        self.cut(now, false);
         if !self.spec.settings.guards.intent && self.current.is_none() && self.next_intent().is_some() {
             self.current.as_mut().expect("just promoted").won = true;
         }
@@ -281,8 +278,8 @@ impl<B> Lane<B> {
         }
     }
 
-    fn cut(&mut self, now: Moment) {
-        let early = std::mem::take(&mut self.cut_early);
+    /// `early`: however little waits.
+    fn cut(&mut self, now: Moment, early: bool) {
         if self.phase != Phase::Running || self.ahead.is_some() || self.stopping.is_some() {
             return;
         }

@@ -8,6 +8,7 @@
 //! Bound: the share's bytes (then nothing is read) and, per lane, one task of each kind.
 
 mod pace;
+mod shortage;
 mod tasks;
 mod traces;
 mod worker;

@@ -4,7 +4,6 @@
 //! **Invariant:** the lease of a lane is counted from before the poll that succeeded. Before a revoked
 //! partition is given away (by the next poll) its lane is quiet or left pending, and is dropped.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +18,7 @@ use tokio::runtime::Handle;
 use super::pace::Turns;
 use super::tasks::{Address, Answer, Tasks};
 use super::traces::Traces;
-use super::{DeliverySettings, group};
+use super::{DeliverySettings, group, shortage};
 use crate::delivery::budget::{Share, conversions_at_once};
 use crate::delivery::clock::{Clock, Moment};
 use crate::delivery::lane::{Effect, Input, Lane, LaneSpec, Opened};
@@ -477,32 +476,23 @@ impl<M: Materializer> Worker<M> {
         }
     }
 
-    /// What was converted takes less, so where memory is short the lanes with most waiting cut, as many as are converted
-    /// at once. While something is written, none cuts less than its part of the share: when that ends there is room, the
-    /// others go on filling, and cut large ranges when it is their turn.
+    /// As many as are converted at once. While something is written, none cuts less than its part of the share: when that
+    /// ends there is room.
     fn cut_largest(&mut self) {
-        let converting = self
-            .lanes
-            .values()
-            .filter(|slot| slot.lane.is_converting())
-            .count();
-        let is_writing = self.lanes.values().any(|slot| slot.lane.has_converted());
+        let lanes = || self.lanes.values().map(|slot| &slot.lane);
+        let converting = lanes().filter(|lane| lane.is_converting()).count();
+        let is_writing = lanes().any(Lane::has_converted);
         let least = if is_writing {
             self.share.bytes() / self.lanes.len()
         } else {
             0
         };
-        let mut waiting: Vec<(usize, Partition)> = self
+        let waiting = self
             .lanes
             .iter()
-            .map(|(partition, slot)| (slot.lane.cuttable_bytes(), *partition))
-            .filter(|(bytes, _)| *bytes > least)
-            .collect();
-        waiting.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
-        for (_, partition) in waiting
-            .into_iter()
-            .take(conversions_at_once().saturating_sub(converting))
-        {
+            .map(|(partition, slot)| (*partition, slot.lane.cuttable_bytes()));
+        let most = conversions_at_once().saturating_sub(converting);
+        for partition in shortage::largest(waiting, least, most) {
             self.step(partition, Input::Cut);
         }
     }
