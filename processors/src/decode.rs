@@ -33,7 +33,7 @@ where
         };
         if let Err((reason, detail)) = converted {
             poison.push(Poison {
-                record,
+                position: record.position,
                 reason,
                 detail,
             });

@@ -45,41 +45,41 @@ pub enum DecodeError {
 #[error("record does not fit its schema")]
 pub struct EncodeError(#[source] Box<apache_avro::Error>);
 
+/// A schema, with what reads and writes by it: names in it are resolved once, not for each record.
 struct Known {
     name: &'static str,
-    schema: Schema,
     fingerprint: u64,
+    reader: GenericDatumReader<'static>,
+    writer: GenericDatumWriter<'static>,
 }
 
 impl Known {
     fn new(name: &'static str, text: &str) -> Self {
         let schema = Schema::parse_str(text).expect("the schemas in this crate parse");
-        let fingerprint = fingerprint(&schema);
+        // One of three, each for as long as the process runs.
+        let schema: &'static Schema = Box::leak(Box::new(schema));
+        let reader = GenericDatumReader::builder(schema).human_readable(true).build();
+        let writer = GenericDatumWriter::builder(schema).human_readable(true).build();
         Self {
             name,
-            schema,
-            fingerprint,
+            fingerprint: fingerprint(schema),
+            reader: reader.expect("the names in it are its own"),
+            writer: writer.expect("the names in it are its own"),
         }
     }
 
     fn encode<T: Serialize>(&self, value: &T) -> Result<Vec<u8>, EncodeError> {
-        let wrap = |error| EncodeError(Box::new(error));
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&MARKER);
         bytes.extend_from_slice(&self.fingerprint.to_le_bytes());
-        let writer = GenericDatumWriter::builder(&self.schema)
-            .human_readable(true)
-            .build()
-            .map_err(wrap)?;
-        writer.write_ser(&mut bytes, value).map_err(wrap)?;
+        let written = self.writer.write_ser(&mut bytes, value);
+        written.map_err(|error| EncodeError(Box::new(error)))?;
         Ok(bytes)
     }
 
     fn decode<T: DeserializeOwned>(&self, mut datum: &[u8]) -> Result<T, DecodeError> {
-        GenericDatumReader::builder(&self.schema)
-            .human_readable(true)
-            .build()
-            .and_then(|reader| reader.read_deser(&mut datum))
+        self.reader
+            .read_deser(&mut datum)
             .map_err(|source| DecodeError::Body {
                 schema: self.name,
                 source: Box::new(source),

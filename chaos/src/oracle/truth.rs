@@ -170,8 +170,9 @@ impl Truth {
 
     async fn read_partition(&mut self, partition: Partition, findings: &mut Findings) -> anyhow::Result<()> {
         let mut from = self.read_to.get(&partition).copied().unwrap_or_default();
+        let mut reader = self.log.reader(partition, from);
         loop {
-            let records = self.log.read(partition, from, AT_ONCE).await?;
+            let records = reader.page(AT_ONCE).await?;
             let Some(last) = records.last() else {
                 self.read_to.insert(partition, from);
                 return Ok(());

@@ -157,17 +157,30 @@ pub trait EventLog: Send + Sync {
     /// How many members a group has, without joining it: whether somebody makes a view.
     async fn members(&self, group: &str) -> Result<usize, ConsumerError>;
 
-    /// The records from an offset on, without joining a group (lag, dead letters). Where `from` lies before the first
-    /// that is kept, it begins there. It may bring fewer than there are; none only where there is none.
+    /// Reads from an offset on, page by page, without joining a group.
+    fn reader(&self, partition: Partition, from: Offset) -> Box<dyn Reader>;
+
+    /// The first page of a [`Self::reader`], for those who look once.
     async fn read(
         &self,
         partition: Partition,
         from: Offset,
         most: ReadBounds,
-    ) -> Result<Vec<StoredRecord>, ConsumerError>;
+    ) -> Result<Vec<StoredRecord>, ConsumerError> {
+        self.reader(partition, from).page(most).await
+    }
 }
 
-/// What one [`EventLog::read`] may bring; the first record always fits.
+/// Reads a partition page by page and joins nobody (rebuild, scrub, dead letters). What it fetches ahead stays for the
+/// next page.
+#[async_trait]
+pub trait Reader: Send {
+    /// The next records; where they begin before the first that is kept, those from there on. It may bring fewer than
+    /// there are; none only where there is none yet. After an error, or where nobody waited for it, the page comes again.
+    async fn page(&mut self, most: ReadBounds) -> Result<Vec<StoredRecord>, ConsumerError>;
+}
+
+/// What one [`Reader::page`] may bring; the first record always fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadBounds {
     /// Records.
@@ -203,6 +216,9 @@ pub trait Consumer: Send {
 
     /// First offset kept and the offset after the last durable record.
     fn offsets(&mut self, partition: Partition) -> Result<(Offset, Offset), ConsumerError>;
+
+    /// The offset after the last durable record of each, asked for together; without those that are not answered for.
+    fn ends(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, ConsumerError>;
 
     /// Commits several partitions in one request, atomic for each; durable when answered.
     fn commit(&mut self, commits: &[Commit]) -> Result<(), ConsumerError>;

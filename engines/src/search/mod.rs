@@ -17,6 +17,7 @@ pub mod conformance;
 pub mod cursor;
 pub mod elasticsearch;
 pub mod embedded;
+mod encoded;
 pub mod fields;
 pub mod moment;
 pub mod parse;
@@ -28,6 +29,7 @@ pub mod tokens;
 mod value;
 
 use self::elasticsearch::Refusal;
+pub use encoded::Encoded;
 use fields::Field;
 use query::{Match, Query};
 
@@ -307,14 +309,28 @@ impl SearchError {
 /// The engine.
 #[async_trait]
 pub trait Search: Send + Sync {
+    /// Puts writes into the form in which this engine takes them. It only computes, and takes time: nothing for threads
+    /// on which others wait.
+    fn encode(&self, writes: Vec<SearchWrite>) -> Result<Encoded, SearchError>;
+
     /// Writes the documents of a range, one outcome for each; durable when answered, and searchable after the next
     /// [`Search::refresh`], or soon by itself. What was erased is found no more. The range is only noted as written, never
     /// looked at to skip a write: the ids do that.
+    async fn write_encoded(
+        &self,
+        range: WriteRange,
+        writes: Arc<Encoded>,
+    ) -> Result<Vec<WriteOutcome>, SearchError>;
+
+    /// The same with [`Self::encode`] before it, where it is done once.
     async fn write(
         &self,
         range: WriteRange,
-        writes: Arc<Vec<SearchWrite>>,
-    ) -> Result<Vec<WriteOutcome>, SearchError>;
+        writes: Vec<SearchWrite>,
+    ) -> Result<Vec<WriteOutcome>, SearchError> {
+        let encoded = self.encode(writes)?;
+        self.write_encoded(range, Arc::new(encoded)).await
+    }
 
     /// What stands under each of these ids, compared with a content_sha256, in their order. Nothing is changed.
     async fn standing(&self, ids: Vec<(DocumentId, [u8; 32])>) -> Result<Vec<Standing>, SearchError>;

@@ -13,6 +13,17 @@ pub fn words(text: &str) -> impl Iterator<Item = String> {
     std::iter::from_fn(move || rest.next().map(|(from, to)| text[from..to].to_lowercase()))
 }
 
+/// Adds a word of a text, in lower case.
+pub fn push_word(to: &mut String, word: &str) {
+    if word.is_ascii() {
+        let from = to.len();
+        to.push_str(word);
+        to[from..].make_ascii_lowercase();
+    } else {
+        to.push_str(&word.to_lowercase());
+    }
+}
+
 /// Where the words of a text are, in bytes.
 #[derive(Debug, Clone)]
 pub struct Spans<'a> {

@@ -34,14 +34,12 @@ fn project() -> ProjectId {
     "shop".parse().unwrap()
 }
 
-fn creates() -> Arc<Vec<SearchWrite>> {
+fn creates() -> Vec<SearchWrite> {
     let create = |document| SearchWrite::CreateAudit(Box::new(document));
-    Arc::new(
-        events()
-            .into_iter()
-            .map(|event| create(event.document(&project())))
-            .collect(),
-    )
+    events()
+        .into_iter()
+        .map(|event| create(event.document(&project())))
+        .collect()
 }
 
 fn everything() -> AuditSearch {
@@ -126,7 +124,7 @@ async fn an_erased_document_leaves_the_files() {
         other => other.clone(),
     };
     engine
-        .write(range(0, 1), Arc::new(creates().iter().map(erase).collect()))
+        .write(range(0, 1), creates().iter().map(erase).collect())
         .await
         .unwrap();
     // The rewrite runs in the background: a stop in the middle of it must not leave anything for ever.
@@ -139,7 +137,7 @@ async fn an_erased_document_leaves_the_files() {
             project: project(),
             session_id,
         };
-        engine.write(range(0, last), Arc::new(vec![other])).await.unwrap();
+        engine.write(range(0, last), vec![other]).await.unwrap();
         if segments(&folder).is_disjoint(&held) {
             break;
         }

@@ -92,9 +92,9 @@ fn documents() -> Vec<AuditDocument> {
         .collect()
 }
 
-fn creates(documents: Vec<AuditDocument>) -> Arc<Vec<SearchWrite>> {
+fn creates(documents: Vec<AuditDocument>) -> Vec<SearchWrite> {
     let create = |document| SearchWrite::CreateAudit(Box::new(document));
-    Arc::new(documents.into_iter().map(create).collect())
+    documents.into_iter().map(create).collect()
 }
 
 fn search(text: &str) -> AuditSearch {
@@ -528,7 +528,7 @@ async fn erase_during_create(view_generation: u32, dies: bool) {
                 project: "shop".parse().unwrap(),
                 session_id,
             };
-            eraser.write(range(), Arc::new(vec![erase])).await.unwrap();
+            eraser.write(range(), vec![erase]).await.unwrap();
             let (status, body) = upstream.forward(&incoming).await;
             // A reader makes it searchable before anybody looks for the marker.
             eraser.refresh().await.unwrap();
@@ -538,7 +538,7 @@ async fn erase_during_create(view_generation: u32, dies: bool) {
         .boxed()
     })
     .await;
-    let writes = Arc::new(vec![activity(session_id)]);
+    let writes = vec![activity(session_id)];
     let lane = through(&url, view_generation).await;
     let mut outcomes = lane.write(range(), writes.clone()).await;
     if dies {

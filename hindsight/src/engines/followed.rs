@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use hindsight_engines::search::elasticsearch::{ElasticsearchOptions, ElasticsearchSearch};
 use hindsight_engines::search::{
-    AuditPage, AuditSearch, CommittedPosition, Search, SearchError, SearchHealth, SearchWrite, SessionPage,
-    SessionSearch, Standing, WriteOutcome, WriteRange,
+    AuditPage, AuditSearch, CommittedPosition, Encoded, Search, SearchError, SearchHealth, SearchWrite,
+    SessionPage, SessionSearch, Standing, WriteOutcome, WriteRange,
 };
 use hindsight_engines::segments::SegmentStore;
 use hindsight_schemas::documents::DocumentId;
@@ -71,12 +71,16 @@ impl Search for Followed {
         Ok(())
     }
 
-    async fn write(
+    fn encode(&self, writes: Vec<SearchWrite>) -> Result<Encoded, SearchError> {
+        self.view().encode(writes)
+    }
+
+    async fn write_encoded(
         &self,
         range: WriteRange,
-        writes: Arc<Vec<SearchWrite>>,
+        writes: Arc<Encoded>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
-        self.view().write(range, writes).await
+        self.view().write_encoded(range, writes).await
     }
 
     async fn standing(&self, ids: Vec<(DocumentId, [u8; 32])>) -> Result<Vec<Standing>, SearchError> {

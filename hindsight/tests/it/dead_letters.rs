@@ -13,7 +13,7 @@ use hindsight_engines::log::kafka::{self, KafkaLog};
 use hindsight_engines::log::{EventLog, ReadBounds, StoredRecord};
 use hindsight_processors::delivery::Poison;
 use hindsight_processors::delivery::dead_letter::dead_letter;
-use hindsight_schemas::ids::{AuditId, Partition, Topic};
+use hindsight_schemas::ids::{AuditId, Partition, Position, Topic};
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::Record;
 use serde_json::Value;
@@ -72,14 +72,15 @@ async fn refuse_some(log: &dyn EventLog) {
     (event.id, event.canonical) = (other, canonical.into_bytes());
     record.value = Some(Record::Audit(event).encode().unwrap().into());
     let poison = |record: &StoredRecord, offset, reason, detail: &str| {
-        let mut record = record.clone();
-        record.position.offset = offset;
-        let detail = detail.into();
-        Poison {
-            record,
+        let poison = Poison {
+            position: Position {
+                offset,
+                ..record.position
+            },
             reason,
-            detail,
-        }
+            detail: detail.into(),
+        };
+        dead_letter("search", &poison, record)
     };
     let mut unreadable = record.clone();
     unreadable.value = Some(bytes::Bytes::from_static(b"\x1b[2Jnonsense"));
@@ -94,8 +95,7 @@ async fn refuse_some(log: &dyn EventLog) {
         poison(&unreadable, 1_001, Reason::PoisonAvro, "not Avro"),
         poison(&record, 1_002, Reason::Conflict, "another came first"),
     ];
-    let made = made.iter().map(|poison| dead_letter("search", poison)).collect();
-    log.append(made).await.unwrap();
+    log.append(made.into()).await.unwrap();
 }
 
 async fn found(server: &Server) -> u64 {

@@ -107,11 +107,13 @@ async fn refuse(data: &Path, view: &str, (partition, offset): (Partition, Offset
         .remove(0);
     assert_eq!(record.position.offset, offset);
     let poison = Poison {
-        record,
+        position: record.position,
         reason: Reason::PoisonBody,
         detail: "refused by hand".into(),
     };
-    log.append(vec![dead_letter(view, &poison)]).await.unwrap();
+    log.append(vec![dead_letter(view, &poison, &record)])
+        .await
+        .unwrap();
     log.close();
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use hindsight_engines::log::{
-    AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, ReadBounds, StoredRecord,
+    AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, ReadBounds, Reader, StoredRecord,
 };
 use hindsight_schemas::ids::{LogId, Offset, Partition, Position, Topic};
 use hindsight_schemas::record::{AuditRecord, Record, RecordingBatch};
@@ -146,7 +146,16 @@ impl EventLog for MemoryLog {
         Err(ConsumerError::Engine("the edge reads nothing".into()))
     }
 
-    async fn read(&self, _: Partition, _: Offset, _: ReadBounds) -> Result<Vec<StoredRecord>, ConsumerError> {
+    fn reader(&self, _: Partition, _: Offset) -> Box<dyn Reader> {
+        Box::new(Nothing)
+    }
+}
+
+struct Nothing;
+
+#[async_trait]
+impl Reader for Nothing {
+    async fn page(&mut self, _: ReadBounds) -> Result<Vec<StoredRecord>, ConsumerError> {
         Err(ConsumerError::Engine("the edge reads nothing".into()))
     }
 }

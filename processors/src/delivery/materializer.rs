@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hindsight_engines::log::StoredRecord;
-use hindsight_schemas::ids::{Offset, Partition, Topic};
+use hindsight_schemas::ids::{Offset, Partition, Position, Topic};
 use hindsight_schemas::reason::Reason;
 
 use super::range::RangeName;
@@ -45,8 +45,8 @@ impl Default for CutLimits {
 /// A record that blames itself: it goes to dead letters, with its bytes, before its offset is passed.
 #[derive(Debug, Clone)]
 pub struct Poison {
-    /// The record as it was read.
-    pub record: StoredRecord,
+    /// Where the record lies.
+    pub position: Position,
     /// Under which name it is counted.
     pub reason: Reason,
     /// What the decoder or the engine said.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures::stream::{self, Stream, StreamExt};
 use hindsight_engines::failpoint;
-use hindsight_engines::log::{EventLog, ReadBounds, StoredRecord};
+use hindsight_engines::log::{EventLog, ReadBounds, Reader, StoredRecord};
 use hindsight_schemas::ids::{Offset, Partition};
 use hindsight_schemas::reason::Reason;
 
@@ -61,7 +61,7 @@ impl Rejected {
         let conflicts = rejected.iter().filter(is_conflict).count();
         let other = rejected.iter().find(|poison| !is_conflict(poison));
         let words = other.map(|poison| {
-            let position = poison.record.position;
+            let position = poison.position;
             format!(
                 "{} offset {}: {}",
                 position.partition, position.offset, poison.detail
@@ -102,15 +102,16 @@ pub(super) fn each_page<'a, M: Materializer>(
     reach: &Reach,
     view: &'a Arc<M>,
 ) -> impl Stream<Item = Result<Applied, RebuildError>> + 'a {
-    let partitions: Vec<(Partition, Stretch)> = reach.partitions().collect();
-    let of_partition = move |(partition, stretch)| {
+    let partitions: Vec<_> = reach.partitions().collect();
+    let of_partition = move |(partition, stretch): (Partition, Stretch)| {
         let reading = Reading {
             log,
+            reader: log.reader(partition, stretch.from),
             view,
             partition,
             stretch,
             begun: false,
-            at: 0,
+            at: stretch.from,
             ahead: None,
         };
         Box::pin(stream::try_unfold(reading, async |mut reading| {
@@ -126,6 +127,8 @@ pub(super) fn each_page<'a, M: Materializer>(
 /// A partition that is being read.
 struct Reading<'a, M: Materializer> {
     log: &'a dyn EventLog,
+    /// Stands at `at`.
+    reader: Box<dyn Reader>,
     view: &'a Arc<M>,
     partition: Partition,
     stretch: Stretch,
@@ -155,7 +158,7 @@ impl<M: Materializer> Reading<'_, M> {
         let Some(page) = self.ahead.take() else {
             return Ok(None);
         };
-        let (rejected, ahead) = futures::try_join!(write(self.view, &page), self.page(self.at))?;
+        let (rejected, ahead) = futures::try_join!(write(self.view, &page), self.page())?;
         let passed = page.name.last + 1 - page.name.first;
         self.go_on(ahead);
         Ok(Some(self.applied(passed, page.records as u64, rejected)))
@@ -163,18 +166,21 @@ impl<M: Materializer> Reading<'_, M> {
 
     /// The first page, and where it begins: retention may take records while they are read.
     async fn begin(&mut self) -> Result<(), RebuildError> {
-        for _ in 1..BEGINNINGS {
-            match self.page(self.stretch.from).await {
-                Err(RebuildError::Overtaken { from, .. }) => self.stretch.from = from,
+        let mut tries = 1..BEGINNINGS;
+        loop {
+            match self.page().await {
+                Err(RebuildError::Overtaken { from, .. }) if tries.next().is_some() => self.begin_at(from),
                 page => {
                     self.go_on(page?);
                     return Ok(());
                 }
             }
         }
-        let page = self.page(self.stretch.from).await?;
-        self.go_on(page);
-        Ok(())
+    }
+
+    fn begin_at(&mut self, from: Offset) {
+        (self.stretch.from, self.at) = (from, from);
+        self.reader = self.log.reader(self.partition, from);
     }
 
     fn go_on(&mut self, page: Option<Page<M>>) {
@@ -182,11 +188,12 @@ impl<M: Materializer> Reading<'_, M> {
         self.ahead = page;
     }
 
-    async fn page(&self, at: Offset) -> Result<Option<Page<M>>, RebuildError> {
+    async fn page(&mut self) -> Result<Option<Page<M>>, RebuildError> {
+        let at = self.at;
         if at >= self.stretch.to {
             return Ok(None);
         }
-        let mut records = self.log.read(self.partition, at, PAGE).await?;
+        let mut records = self.reader.page(PAGE).await?;
         // A read begins without a word at the first record that is kept.
         let (from, _) = self.log.offsets(self.partition).await?;
         if from > at {
@@ -373,8 +380,9 @@ mod tests {
         let (log, view) = (log_of(folder.path(), 3).await, view_of(folder.path()));
         let (partition, stretch) = reach_of(&log, 3).await.partitions().next().unwrap();
         let page = async |log: &EmbeddedLog| {
-            let reading = Reading {
+            let mut reading = Reading {
                 log,
+                reader: log.reader(partition, 1),
                 view: &view,
                 partition,
                 stretch,
@@ -382,7 +390,7 @@ mod tests {
                 at: 1,
                 ahead: None,
             };
-            reading.page(1).await
+            reading.page().await
         };
         assert!(page(&log).await.unwrap().is_some());
         let log = forgotten(folder.path(), log);
@@ -396,16 +404,10 @@ mod tests {
     #[test]
     fn only_a_conflict_is_no_reason_to_refuse() {
         let poison = |reason, detail: &str| Poison {
-            record: StoredRecord {
-                position: Position {
-                    log_id: hindsight_schemas::ids::LogId(uuid::Uuid::nil()),
-                    partition: PARTITION,
-                    offset: 7,
-                },
-                appended_at_ms: 0,
-                key: Bytes::new(),
-                value: None,
-                headers: Vec::new(),
+            position: Position {
+                log_id: hindsight_schemas::ids::LogId(uuid::Uuid::nil()),
+                partition: PARTITION,
+                offset: 7,
             },
             reason,
             detail: detail.into(),

@@ -211,10 +211,7 @@ impl Filling<'_> {
                     session_id: SessionId::new(*session).ok()?,
                 })
             });
-            self.sources
-                .fresh
-                .write(range, Arc::new(writes.collect()))
-                .await?;
+            self.sources.fresh.write(range, writes.collect()).await?;
         }
         Ok(())
     }
@@ -404,7 +401,7 @@ mod tests {
             partition: PARTITION,
             last: 8,
         };
-        old.write(range, Arc::new(writes.collect())).await.unwrap();
+        old.write(range, writes.collect()).await.unwrap();
         old
     }
 

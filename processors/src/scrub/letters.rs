@@ -28,15 +28,15 @@ pub(super) async fn refused(
     let topic = Topic::DeadLetters;
     for partition in 0..log.partitions(topic) {
         let partition = Partition { topic, partition };
-        let (mut from, end) = log.offsets(partition).await?;
+        let mut reader = log.reader(partition, 0);
         for _ in 0..PAGES {
-            if from >= end || found.len() == wanted.len() {
+            if found.len() == wanted.len() {
                 break;
             }
-            let page = log.read(partition, from, PAGE).await?;
-            // Nothing but holes up to the end.
-            let Some(last) = page.last() else { break };
-            from = last.position.offset + 1;
+            let page = reader.page(PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
             found.extend(
                 page.into_iter()
                     .filter_map(refusal)

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hindsight_engines::analytics::Analytics;
-use hindsight_engines::log::{ConsumerError, EventLog, ReadBounds};
+use hindsight_engines::log::{ConsumerError, EventLog, ReadBounds, Reader};
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_engines::search::Search;
 use hindsight_schemas::ids::{Offset, Partition};
@@ -105,20 +105,20 @@ impl Scrubber {
         Ok(from..to.unwrap_or(from).min(end))
     }
 
-    /// What the log has of these offsets, as far as it fits; where to go on.
+    /// What the log has before this offset, as far as it fits; where the reader goes on.
     async fn read(
         &self,
-        partition: Partition,
-        wanted: Range<Offset>,
+        reader: &mut dyn Reader,
+        end: Offset,
     ) -> Result<(Vec<Sampled>, Offset), ConsumerError> {
         let most = ReadBounds {
             records: usize::try_from(self.options.records).unwrap_or(usize::MAX),
             bytes: PAGE_BYTES,
         };
-        let mut page = self.views.log.read(partition, wanted.start, most).await?;
-        page.retain(|record| record.position.offset < wanted.end);
+        let mut page = reader.page(most).await?;
+        page.retain(|record| record.position.offset < end);
         // Nothing but holes up to there.
-        let next = page.last().map_or(wanted.end, |last| last.position.offset + 1);
+        let next = page.last().map_or(end, |last| last.position.offset + 1);
         Ok((page.iter().filter_map(Sampled::of).collect(), next))
     }
 }

@@ -51,8 +51,9 @@ impl Scrubber {
         };
         let mut passed = Passed::default();
         for (partition, Range { start: mut from, end }) in ranges {
+            let mut reader = self.views.log.reader(partition, from);
             while from < end {
-                let (sampled, next) = self.read(partition, from..end).await?;
+                let (sampled, next) = self.read(&mut *reader, end).await?;
                 let examined = self.examine(&sampled, passed_at).await;
                 passed.tally += examined.tally;
                 passed.losses.extend(examined.losses);

@@ -78,7 +78,8 @@ impl Scrubber {
             let passed = self.passed(partition).await?;
             let passed_at = Instant::now();
             if let Some(chosen) = choose(random, passed, self.options.records) {
-                let (sampled, _) = self.read(partition, chosen).await?;
+                let mut reader = self.views.log.reader(partition, chosen.start);
+                let (sampled, _) = self.read(&mut *reader, chosen.end).await?;
                 return Ok(Some(self.examine(&sampled, passed_at).await));
             }
         }

@@ -1,7 +1,5 @@
 //! Records to documents. Pure.
 
-use std::sync::Arc;
-
 use hindsight_engines::log::StoredRecord;
 use hindsight_engines::search::SearchWrite;
 use hindsight_schemas::documents::{AuditDocument, DocumentId};
@@ -9,57 +7,23 @@ use hindsight_schemas::ids::Position;
 use hindsight_schemas::reason::Reason;
 use hindsight_schemas::record::{Erasure, Record};
 
-use super::{Documents, activity};
+use super::activity;
 use crate::decode::{Blame, convert_each};
-use crate::delivery::{PrepareError, Prepared};
+use crate::delivery::{Poison, PrepareError};
 
-/// The documents of a range.
-pub(super) fn documents(records: Vec<StoredRecord>) -> Result<Prepared<Documents>, PrepareError> {
-    let (mut writes, mut origins) = (Vec::new(), Vec::new());
+/// What the records of a range are to the engine.
+pub(super) struct Converted {
+    pub(super) writes: Vec<SearchWrite>,
+    pub(super) poison: Vec<Poison>,
+}
+
+pub(super) fn writes(records: Vec<StoredRecord>) -> Result<Converted, PrepareError> {
+    let mut writes = Vec::new();
     let poison = convert_each(records, |origin, record| {
-        let made = of_record(record, origin.position)?;
-        origins.extend(std::iter::repeat_n(origin, made.len()).cloned());
-        writes.extend(made);
+        writes.extend(of_record(record, origin.position)?);
         Ok(())
     })?;
-    let bytes =
-        origins.iter().map(record_bytes).sum::<usize>() + writes.iter().map(document_bytes).sum::<usize>();
-    Ok(Prepared {
-        bytes,
-        batch: Documents {
-            writes: Arc::new(writes),
-            origins,
-        },
-        poison,
-    })
-}
-
-/// What a document takes besides its long texts: its keywords and the structures around them.
-const DOCUMENT: usize = 2048;
-
-fn record_bytes(record: &StoredRecord) -> usize {
-    record.value.as_ref().map_or(0, bytes::Bytes::len)
-}
-
-fn document_bytes(write: &SearchWrite) -> usize {
-    match write {
-        SearchWrite::CreateAudit(document) => {
-            let values = [&document.changed, &document.was, &document.now];
-            let values: usize = values.into_iter().flatten().map(String::len).sum();
-            DOCUMENT + document.source.len() + document.text.len() + values
-        }
-        SearchWrite::CreateActivity(document) => {
-            let texts = [
-                &document.urls,
-                &document.titles,
-                &document.clicked,
-                &document.errors,
-            ];
-            let texts = texts.into_iter().flat_map(|texts| texts.as_slice());
-            DOCUMENT + texts.map(String::len).sum::<usize>()
-        }
-        SearchWrite::Stub(_) | SearchWrite::EraseSession { .. } => DOCUMENT,
-    }
+    Ok(Converted { writes, poison })
 }
 
 fn of_record(record: Record, position: Position) -> Result<Vec<SearchWrite>, Blame> {

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hindsight_engines::log::StoredRecord;
-use hindsight_engines::search::{Search, SearchError, SearchWrite, WriteOutcome, WriteRange};
-use hindsight_schemas::ids::{Partition, Topic};
+use hindsight_engines::search::{Encoded, Search, SearchError, SearchWrite, WriteOutcome, WriteRange};
+use hindsight_schemas::ids::{Partition, Position, Topic};
 use hindsight_schemas::reason::Reason;
 
 use crate::delivery::{
@@ -55,11 +55,11 @@ impl SearchView {
     }
 }
 
-/// The documents of a range, each with the record that made it.
+/// The documents of a range.
 pub struct Documents {
-    writes: Arc<Vec<SearchWrite>>,
-    /// For each write, its record: what an item-level refusal blames.
-    origins: Vec<StoredRecord>,
+    encoded: Arc<Encoded>,
+    /// For each write the record that it is to blame for, if it can be.
+    blamed: Vec<Option<Position>>,
 }
 
 #[async_trait]
@@ -91,7 +91,18 @@ impl Materializer for SearchView {
         _name: &RangeName,
         records: Vec<StoredRecord>,
     ) -> Result<Prepared<Documents>, PrepareError> {
-        convert::documents(records)
+        let converted = convert::writes(records)?;
+        let blamed = converted.writes.iter().map(position).collect();
+        let encoded = self.engine.encode(converted.writes);
+        let encoded = encoded.map_err(|error| PrepareError::Failed(error.to_string()))?;
+        Ok(Prepared {
+            bytes: encoded.bytes(),
+            batch: Documents {
+                encoded: Arc::new(encoded),
+                blamed,
+            },
+            poison: converted.poison,
+        })
     }
 
     async fn write(&self, name: &RangeName, batch: &Documents) -> Result<(), WriteError> {
@@ -102,13 +113,13 @@ impl Materializer for SearchView {
         };
         let outcomes = self
             .engine
-            .write(range, batch.writes.clone())
+            .write_encoded(range, batch.encoded.clone())
             .await
             .map_err(write_error)?;
         let rejected: Vec<Poison> = outcomes
             .into_iter()
-            .zip(&batch.origins)
-            .filter_map(|(outcome, record)| blame(outcome, record))
+            .zip(&batch.blamed)
+            .filter_map(|(outcome, position)| blame(outcome, (*position)?))
             .collect();
         if rejected.is_empty() {
             Ok(())
@@ -143,30 +154,36 @@ fn write_error(error: SearchError) -> WriteError {
     WriteError::Ambiguous(error.to_string())
 }
 
-fn blame(outcome: WriteOutcome, record: &StoredRecord) -> Option<Poison> {
+/// Where the record of a document lies; an erasure is never to blame.
+fn position(write: &SearchWrite) -> Option<Position> {
+    match write {
+        SearchWrite::CreateAudit(document) => Some(document.position),
+        SearchWrite::CreateActivity(document) => Some(document.position),
+        SearchWrite::Stub(_) | SearchWrite::EraseSession { .. } => None,
+    }
+}
+
+/// Whether the record at this position is to blame for what became of its document.
+fn blame(outcome: WriteOutcome, position: Position) -> Option<Poison> {
     let (reason, detail) = match outcome {
-        WriteOutcome::Created | WriteOutcome::Erased | WriteOutcome::Stubbed => return None,
-        WriteOutcome::Exists {
-            same_content: true, ..
-        } => return None,
         WriteOutcome::Exists {
             same_content: false,
-            position,
-        } if position == record.position => return None,
-        WriteOutcome::Exists {
-            same_content: false,
-            position,
-        } => (
+            position: first,
+        } if first != position => (
             Reason::Conflict,
             format!(
                 "another body came first, at {} offset {}",
-                position.partition, position.offset
+                first.partition, first.offset
             ),
         ),
         WriteOutcome::Rejected { reason, detail } => (reason, detail),
+        WriteOutcome::Created
+        | WriteOutcome::Erased
+        | WriteOutcome::Stubbed
+        | WriteOutcome::Exists { .. } => return None,
     };
     Some(Poison {
-        record: record.clone(),
+        position,
         reason,
         detail,
     })
@@ -191,10 +208,14 @@ mod tests {
             Err(SearchError::Engine("the next view can't be opened".into()))
         }
 
-        async fn write(
+        fn encode(&self, _: Vec<SearchWrite>) -> Result<Encoded, SearchError> {
+            Err(SearchError::Closed)
+        }
+
+        async fn write_encoded(
             &self,
             _: WriteRange,
-            _: Arc<Vec<SearchWrite>>,
+            _: Arc<Encoded>,
         ) -> Result<Vec<WriteOutcome>, SearchError> {
             Err(SearchError::Closed)
         }

@@ -107,8 +107,8 @@ impl Materializer for Memory {
                 record.value.unwrap_or_default(),
             )
         };
-        let poison = |record| Poison {
-            record,
+        let poison = |record: StoredRecord| Poison {
+            position: record.position,
             reason: Reason::PoisonBody,
             detail: "starts with bad".into(),
         };

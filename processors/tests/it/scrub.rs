@@ -16,8 +16,8 @@ use hindsight_engines::log::{Commit, Committed, EventLog, NewRecord, Polled, Rea
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_engines::search::embedded::{EmbeddedSearch, WriterMemory};
 use hindsight_engines::search::{
-    AuditPage, AuditSearch, CommittedPosition, Search, SearchError, SearchHealth, SearchWrite, SessionPage,
-    SessionSearch, Standing, WriteOutcome, WriteRange,
+    AuditPage, AuditSearch, CommittedPosition, Encoded, Search, SearchError, SearchHealth, SearchWrite,
+    SessionPage, SessionSearch, Standing, WriteOutcome, WriteRange,
 };
 use hindsight_engines::segments::{LocalSegments, SegmentStore};
 use hindsight_processors::delivery::dead_letter::dead_letter;
@@ -63,12 +63,16 @@ fn took(left: &AtomicUsize) -> bool {
 
 #[async_trait]
 impl Search for Slow {
-    async fn write(
+    fn encode(&self, writes: Vec<SearchWrite>) -> Result<Encoded, SearchError> {
+        self.inner.encode(writes)
+    }
+
+    async fn write_encoded(
         &self,
         range: WriteRange,
-        writes: Arc<Vec<SearchWrite>>,
+        writes: Arc<Encoded>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
-        self.inner.write(range, writes).await
+        self.inner.write_encoded(range, writes).await
     }
 
     async fn standing(&self, ids: Vec<(DocumentId, [u8; 32])>) -> Result<Vec<Standing>, SearchError> {
@@ -245,7 +249,7 @@ impl World {
             partition: PARTITION,
             last: 0,
         };
-        self.search.write(range, Arc::new(vec![write])).await.unwrap();
+        self.search.write(range, vec![write]).await.unwrap();
     }
 
     /// Search sees nothing in its next looks.
@@ -329,11 +333,11 @@ async fn what_expired_or_was_refused_or_erased_may_be_missing() {
         .remove(0);
     let letter = |view| {
         let poison = Poison {
-            record: record.clone(),
+            position: record.position,
             reason: Reason::PoisonBody,
             detail: "refused".into(),
         };
-        dead_letter(view, &poison)
+        dead_letter(view, &poison, &record)
     };
     world.log.append(vec![letter("analytics")]).await.unwrap();
     world.blind(2);
@@ -386,13 +390,13 @@ async fn another_content_under_the_identity_is_told_unless_it_was_a_conflict() {
         .unwrap()
         .remove(0);
     let poison = Poison {
-        record,
+        position: twin,
         reason: Reason::Conflict,
         detail: "another body came first".into(),
     };
     world
         .log
-        .append(vec![dead_letter("search", &poison)])
+        .append(vec![dead_letter("search", &poison, &record)])
         .await
         .unwrap();
     assert_eq!(world.pass().await.losses, []);

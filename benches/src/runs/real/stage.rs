@@ -165,11 +165,12 @@ impl Site {
     pub(super) async fn records(&self, topic: Topic) -> anyhow::Result<Vec<StoredRecord>> {
         let mut all = Vec::new();
         for partition in self.partitions(topic) {
-            let mut from = 0;
+            let mut reader = self.log.reader(partition, 0);
             loop {
-                let records = self.log.read(partition, from, ALL).await?;
-                let Some(last) = records.last() else { break };
-                from = last.position.offset + 1;
+                let records = reader.page(ALL).await?;
+                if records.is_empty() {
+                    break;
+                }
                 all.extend(records);
             }
         }

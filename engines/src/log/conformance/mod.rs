@@ -79,6 +79,8 @@ macro_rules! log_conformance {
             without_room_no_records_are_read,
             paused_partitions_are_not_read,
             a_place_is_read_without_joining,
+            a_reader_goes_on_where_it_was,
+            the_ends_of_partitions_are_told_together,
             retention_may_start_inside_a_pending_range,
             offsets_are_never_used_twice,
             a_commit_is_offset_and_metadata,

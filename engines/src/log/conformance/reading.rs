@@ -258,3 +258,44 @@ pub async fn a_place_is_read_without_joining(fixture: &mut dyn Fixture) {
     append(&*log, audit(0), &["d"]).await;
     assert_eq!(at(0, 10).await, ["d"], "it begins at what is kept");
 }
+
+/// A reader goes on where its last page ended: over bounds, holes, the end that was, and what retention took.
+pub async fn a_reader_goes_on_where_it_was(fixture: &mut dyn Fixture) {
+    let most = |records, bytes| ReadBounds { records, bytes };
+    let log = fixture.log();
+    let mut reader = log.reader(audit(0), 0);
+    let mut page = async |most| texts(&reader.page(most).await.expect("it can be read"));
+    assert!(page(ReadBounds::ONE).await.is_empty(), "there is nothing yet");
+    append(&*log, audit(0), &["a", "b", "c"]).await;
+    assert_eq!(page(most(10, 5)).await, ["a"], "the bytes bound it");
+    assert_eq!(page(most(1, usize::MAX)).await, ["b"], "so does the number");
+    assert_eq!(page(most(10, usize::MAX)).await, ["c"]);
+    assert!(page(ReadBounds::ONE).await.is_empty(), "it is at the end");
+    fixture.leave_hole(audit(0), 4).await;
+    assert!(page(ReadBounds::ONE).await.is_empty(), "a hole is nothing");
+    append(&*fixture.log(), audit(0), &["d", "e"]).await;
+    assert_eq!(page(ReadBounds::ONE).await, ["d"], "the end has moved on");
+    fixture.expire_all().await;
+    append(&*fixture.log(), audit(0), &["f"]).await;
+    let mut rest = Vec::new();
+    while rest.last().is_none_or(|text| text != "f") {
+        rest.extend(page(most(10, usize::MAX)).await);
+    }
+    // What was fetched ahead may still come, once.
+    assert!(rest == ["f"] || rest == ["e", "f"], "{rest:?}");
+}
+
+/// Where several partitions end, in one question.
+pub async fn the_ends_of_partitions_are_told_together(fixture: &mut dyn Fixture) {
+    let log = fixture.log();
+    let mut consumer = consumer_of_all(&*log, "ends");
+    let ends = |consumer: &mut dyn crate::log::Consumer| {
+        let mut ends = consumer.ends(&[audit(0), audit(1)]).expect("they are known");
+        ends.sort();
+        ends
+    };
+    assert_eq!(ends(&mut *consumer), [(audit(0), 0), (audit(1), 0)]);
+    append(&*log, audit(0), &["a", "b"]).await;
+    append(&*log, audit(1), &["c"]).await;
+    assert_eq!(ends(&mut *consumer), [(audit(0), 2), (audit(1), 1)]);
+}

@@ -263,6 +263,11 @@ impl Consumer for EmbeddedConsumer {
         self.inner.offsets(partition)
     }
 
+    fn ends(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, ConsumerError> {
+        let end = |partition: &Partition| Ok((*partition, self.inner.offsets(*partition)?.1));
+        partitions.iter().map(end).collect()
+    }
+
     fn commit(&mut self, commits: &[Commit]) -> Result<(), ConsumerError> {
         if commits.is_empty() {
             return Ok(());

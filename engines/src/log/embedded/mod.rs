@@ -55,7 +55,8 @@ pub use tables::Ends;
 
 use super::murmur2::partition_of;
 use super::{
-    AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, ReadBounds, Route, StoredRecord,
+    AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, ReadBounds, Reader, Route,
+    StoredRecord,
 };
 use consumer::EmbeddedConsumer;
 use groups::Coordinator;
@@ -309,20 +310,38 @@ impl EventLog for EmbeddedLog {
         Ok(self.inner.shared.lock().groups.members(group, now))
     }
 
-    async fn read(
-        &self,
-        partition: Partition,
-        from: Offset,
-        most: ReadBounds,
-    ) -> Result<Vec<StoredRecord>, ConsumerError> {
-        let inner = Arc::clone(&self.inner);
+    fn reader(&self, partition: Partition, from: Offset) -> Box<dyn Reader> {
+        Box::new(EmbeddedReader {
+            inner: Arc::clone(&self.inner),
+            partition,
+            next: from,
+        })
+    }
+}
+
+/// Where a reader is.
+struct EmbeddedReader {
+    inner: Arc<Inner>,
+    partition: Partition,
+    next: Offset,
+}
+
+#[async_trait]
+impl Reader for EmbeddedReader {
+    async fn page(&mut self, most: ReadBounds) -> Result<Vec<StoredRecord>, ConsumerError> {
+        let (inner, partition, from) = (Arc::clone(&self.inner), self.partition, self.next);
         let reading = spawn_blocking(move || {
             let (_, end) = inner.offsets(partition)?;
             let mut budget = Budget::new(most.records, most.bytes);
             Ok(inner.scan(partition, from..end.max(from), &mut budget)?.records)
         });
         let read = reading.await;
-        read.unwrap_or_else(|error| Err(ConsumerError::Engine(format!("reading was cut short: {error}"))))
+        let page = read
+            .unwrap_or_else(|error| Err(ConsumerError::Engine(format!("reading was cut short: {error}"))))?;
+        if let Some(last) = page.last() {
+            self.next = last.position.offset + 1;
+        }
+        Ok(page)
     }
 }
 

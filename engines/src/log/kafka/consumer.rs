@@ -367,6 +367,13 @@ impl Consumer for KafkaConsumer {
         self.inner.offsets(partition)
     }
 
+    fn ends(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, ConsumerError> {
+        let Some(member) = &self.member else {
+            return Ok(Vec::new());
+        };
+        self.inner.ask(|| member.ends(partitions))
+    }
+
     fn commit(&mut self, commits: &[Commit]) -> Result<(), ConsumerError> {
         self.check_standing()?;
         for commit in commits {

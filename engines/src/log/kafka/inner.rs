@@ -53,7 +53,8 @@ impl Inner {
         })
     }
 
-    fn ask<T>(&self, question: impl FnOnce() -> Result<T, String>) -> Result<T, ConsumerError> {
+    /// Asks what it asks, unless the last question was not answered just now.
+    pub(super) fn ask<T>(&self, question: impl FnOnce() -> Result<T, String>) -> Result<T, ConsumerError> {
         self.intact()?;
         let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
         if unanswered.is_some_and(|at| at.elapsed() < REST) {

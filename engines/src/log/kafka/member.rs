@@ -230,6 +230,29 @@ impl Member {
             .map_err(|error| self.explained(error))
     }
 
+    /// Where partitions end, asked for in one request to each broker; without those that it has no answer for.
+    pub(super) fn ends(&self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, String> {
+        let mut asked = self.list(partitions);
+        // In place of a time: ListOffsets takes it for the latest.
+        asked
+            .set_all_offsets(Place::End)
+            .map_err(|error| error.to_string())?;
+        let answer = self
+            .connection
+            .client
+            .offsets_for_times(asked, self.request_timeout);
+        let answer = answer.map_err(|error| error.to_string())?;
+        let elements = answer.elements();
+        let known = elements.iter().filter_map(|element| {
+            let partition = self.names.partition(element.topic(), element.partition())?;
+            match (element.error(), element.offset()) {
+                (Ok(()), Place::Offset(end)) => Some((partition, end.cast_unsigned())),
+                _ => None,
+            }
+        });
+        Ok(known.collect())
+    }
+
     /// Commits several partitions in one request.
     pub(super) fn commit(&mut self, commits: &[Commit]) -> Result<(), ConsumerError> {
         self.settle()?;

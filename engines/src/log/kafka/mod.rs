@@ -50,9 +50,8 @@ pub use settings::{Sasl, Settings, Tls};
 pub use topics::Difference;
 
 use super::murmur2::partition_of;
-use super::{
-    AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, ReadBounds, Route, StoredRecord,
-};
+use super::{AppendError, Committed, Consumer, ConsumerError, EventLog, NewRecord, Reader, Route};
+use browse::Browser;
 use consumer::KafkaConsumer;
 use context::Complaints;
 use identity::Identity;
@@ -238,14 +237,7 @@ impl EventLog for KafkaLog {
         found.map_err(member::engine)
     }
 
-    async fn read(
-        &self,
-        partition: Partition,
-        from: Offset,
-        most: ReadBounds,
-    ) -> Result<Vec<StoredRecord>, ConsumerError> {
-        let inner = Arc::clone(&self.inner);
-        let reading = spawn_blocking(move || browse::read(&inner, partition, from, most)).await;
-        reading.map_err(member::engine)?
+    fn reader(&self, partition: Partition, from: Offset) -> Box<dyn Reader> {
+        Box::new(Browser::new(Arc::clone(&self.inner), partition, from))
     }
 }

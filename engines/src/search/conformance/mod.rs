@@ -3,8 +3,6 @@
 //! Each check has projects of its own, so one engine, even one with other data in it, takes them all. A check
 //! panics with the query and the ids that differ.
 
-use std::sync::Arc;
-
 use hindsight_schemas::documents::AuditDocument;
 use hindsight_schemas::ids::{LogId, Partition, Position, ProjectId, SessionId, Topic};
 use uuid::Uuid;
@@ -69,7 +67,7 @@ fn range(last: u64) -> WriteRange {
 
 /// Writes, and makes it searchable.
 async fn write(engine: &dyn Search, writes: Vec<SearchWrite>) -> Vec<WriteOutcome> {
-    let outcomes = engine.write(range(1), Arc::new(writes)).await;
+    let outcomes = engine.write(range(1), writes).await;
     engine.refresh().await.expect("a refresh succeeds");
     outcomes.expect("a write succeeds")
 }

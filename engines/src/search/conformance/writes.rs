@@ -1,7 +1,5 @@
 //! Who wins an id, what a stub does, and what is noted as written.
 
-use std::sync::Arc;
-
 use hindsight_schemas::documents::AuditDocument;
 use hindsight_schemas::ids::LogId;
 use uuid::Uuid;
@@ -114,7 +112,7 @@ pub(super) async fn positions_are_kept(engine: &dyn Search) {
         };
         let document = Event::new(name, 1).document(&of);
         engine
-            .write(range, Arc::new(vec![create(document)]))
+            .write(range, vec![create(document)])
             .await
             .expect("a write succeeds");
     };

@@ -9,7 +9,6 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::super::SearchError;
 use super::ElasticsearchSearch;
@@ -66,20 +65,31 @@ struct Item {
 }
 
 impl Operation {
-    fn line(&self) -> String {
-        let (index, id) = (&self.index, &self.id);
+    /// Its line of a bulk, and its body's.
+    fn write(&self, lines: &mut Vec<u8>) {
+        let (index, id) = (json_text(&self.index), json_text(&self.id));
         let line = match self.action {
-            Action::Create => json!({ "create": { "_index": index, "_id": id } }),
-            Action::Overwrite => json!({ "index": { "_index": index, "_id": id } }),
-            Action::AtVersion(version) => json!({ "index": {
-                "_index": index, "_id": id, "version": version, "version_type": "external_gte"
-            } }),
-            Action::Delete { seq_no, primary_term } => json!({ "delete": {
-                "_index": index, "_id": id, "if_seq_no": seq_no, "if_primary_term": primary_term
-            } }),
+            Action::Create => format!(r#"{{"create":{{"_index":{index},"_id":{id}}}}}"#),
+            Action::Overwrite => format!(r#"{{"index":{{"_index":{index},"_id":{id}}}}}"#),
+            Action::AtVersion(version) => format!(
+                r#"{{"index":{{"_index":{index},"_id":{id},"version":{version},"version_type":"external_gte"}}}}"#
+            ),
+            Action::Delete { seq_no, primary_term } => format!(
+                r#"{{"delete":{{"_index":{index},"_id":{id},"if_seq_no":{seq_no},"if_primary_term":{primary_term}}}}}"#
+            ),
         };
-        line.to_string()
+        lines.extend_from_slice(line.as_bytes());
+        lines.push(b'\n');
+        if !matches!(self.action, Action::Delete { .. }) {
+            lines.extend_from_slice(&self.body);
+            lines.push(b'\n');
+        }
     }
+}
+
+/// A text in JSON, with its quotation marks.
+fn json_text(text: &str) -> String {
+    serde_json::to_string(text).expect("a text is written as JSON")
 }
 
 impl ElasticsearchSearch {
@@ -150,12 +160,7 @@ impl ElasticsearchSearch {
         let bytes: usize = open.iter().map(|at| operations[*at].body.len() + 160).sum();
         let mut body = Vec::with_capacity(bytes);
         for operation in open.iter().map(|at| &operations[*at]) {
-            body.extend_from_slice(operation.line().as_bytes());
-            body.push(b'\n');
-            if !matches!(operation.action, Action::Delete { .. }) {
-                body.extend_from_slice(&operation.body);
-                body.push(b'\n');
-            }
+            operation.write(&mut body);
         }
         let answer = self.client.once(&Request::lines(PATH, body.into())).await?;
         let unreadable = |words| Failure::Unknown(format!("answer of a bulk can't be read: {words}"));

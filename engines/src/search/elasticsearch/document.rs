@@ -12,7 +12,8 @@ use hindsight_schemas::ids::{ProjectId, SessionId};
 use serde::{Deserialize, Serialize};
 
 use super::super::cursor::project_hash;
-use super::super::{SearchError, place, tokens};
+use super::super::tokens::{self, Spans};
+use super::super::{SearchError, place};
 
 /// The kinds of documents.
 pub(super) const AUDIT: &str = "audit";
@@ -82,8 +83,8 @@ struct AuditBody<'a> {
 }
 
 /// An audit event as a line of a bulk.
-pub(super) fn audit(document: &AuditDocument) -> Result<Vec<u8>, SearchError> {
-    json(&AuditBody {
+pub(super) fn audit(document: &AuditDocument, line: &mut Vec<u8>) -> Result<(), SearchError> {
+    let body = AuditBody {
         kind: AUDIT,
         timestamp_ms: document.occurred_at_us.div_euclid(1000),
         project: &document.project,
@@ -115,7 +116,8 @@ pub(super) fn audit(document: &AuditDocument) -> Result<Vec<u8>, SearchError> {
         source: &document.source,
         content_sha256: hex(&document.content_sha256),
         position: place::text(document.position),
-    })
+    };
+    json(&body, line)
 }
 
 #[derive(Serialize)]
@@ -148,9 +150,9 @@ struct ActivityBody<'a> {
 }
 
 /// A batch as a line of a bulk.
-pub(super) fn activity(document: &ActivityDocument) -> Result<Vec<u8>, SearchError> {
+pub(super) fn activity(document: &ActivityDocument, line: &mut Vec<u8>) -> Result<(), SearchError> {
     let project = &document.batch.project;
-    json(&ActivityBody {
+    let body = ActivityBody {
         kind: ACTIVITY,
         timestamp_ms: document.last_at_ms,
         project,
@@ -172,7 +174,8 @@ pub(super) fn activity(document: &ActivityDocument) -> Result<Vec<u8>, SearchErr
         text: document.texts().map(words).collect(),
         content_sha256: hex(&document.content_sha256),
         position: place::text(document.position),
-    })
+    };
+    json(&body, line)
 }
 
 /// One value for a visit, by which its batches are gathered.
@@ -188,11 +191,11 @@ pub(super) fn hash_text(project: &str) -> String {
 /// The words of a text, with a space between them.
 pub(super) fn words(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
-    for word in tokens::words(text) {
+    for (from, to) in Spans::new(text) {
         if !joined.is_empty() {
             joined.push(' ');
         }
-        joined.push_str(&word);
+        tokens::push_word(&mut joined, &text[from..to]);
     }
     joined
 }
@@ -202,8 +205,8 @@ fn filled(values: &[String]) -> Vec<&str> {
     values.filter(|value| !value.is_empty()).collect()
 }
 
-fn json(body: &impl Serialize) -> Result<Vec<u8>, SearchError> {
-    serde_json::to_vec(body)
+fn json(body: &impl Serialize, line: &mut Vec<u8>) -> Result<(), SearchError> {
+    serde_json::to_writer(line, body)
         .map_err(|error| SearchError::Engine(format!("document can't be written: {error}")))
 }
 

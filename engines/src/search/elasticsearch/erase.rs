@@ -12,11 +12,12 @@ use hindsight_schemas::ids::{ProjectId, SessionId};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::{SearchError, SearchWrite, WriteOutcome};
+use super::super::{SearchError, WriteOutcome};
 use super::ElasticsearchSearch;
 use super::bulk::{Action, Operation};
 use super::client::Request;
 use super::document::{ACTIVITY, IDENTITY, STUB, STUB_BODY, StoredIdentity, session_key};
+use super::encode::EncodedWrite;
 
 /// Documents of a session that are turned into stubs at a time.
 const FOUND: usize = 1_000;
@@ -66,12 +67,12 @@ pub(super) fn stub(index: String, id: String) -> Operation {
 impl ElasticsearchSearch {
     pub(super) async fn stub(
         &self,
-        writes: &[SearchWrite],
+        writes: &[EncodedWrite],
         erased_from: &mut BTreeSet<String>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
         let mut stubs = Vec::new();
         for write in writes {
-            if let SearchWrite::Stub(id) = write {
+            if let EncodedWrite::Stub(id) = write {
                 let index = self.names.of(id)?;
                 self.ensure_index(&index).await?;
                 erased_from.insert(index.clone());
@@ -84,12 +85,12 @@ impl ElasticsearchSearch {
 
     pub(super) async fn erase_sessions(
         &self,
-        writes: &[SearchWrite],
+        writes: &[EncodedWrite],
         erased_from: &mut BTreeSet<String>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
-            if let SearchWrite::EraseSession { project, session_id } = write {
+            if let EncodedWrite::EraseSession { project, session_id } = write {
                 self.erase_session(project, *session_id).await?;
                 erased_from.insert(self.names.activity(*session_id));
                 outcomes.push(WriteOutcome::Stubbed);

@@ -24,6 +24,7 @@ use refresh::Refresher;
 mod bulk;
 mod client;
 mod document;
+mod encode;
 mod erase;
 mod expire;
 mod failure;
@@ -38,6 +39,7 @@ mod standing;
 mod translate;
 mod write;
 
+pub(super) use encode::EncodedWrite;
 pub use options::ElasticsearchOptions;
 pub use refusal::Refusal;
 
@@ -103,17 +105,22 @@ impl ElasticsearchSearch {
 
 #[async_trait]
 impl Search for ElasticsearchSearch {
-    async fn write(
+    fn encode(&self, writes: Vec<SearchWrite>) -> Result<Encoded, SearchError> {
+        encode::encode(writes)
+    }
+
+    async fn write_encoded(
         &self,
         range: WriteRange,
-        writes: Arc<Vec<SearchWrite>>,
+        writes: Arc<Encoded>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
+        let writes = writes.as_elasticsearch()?;
         if writes.is_empty() {
             return Ok(Vec::new());
         }
         let started = Instant::now();
         let mut erased_from = BTreeSet::new();
-        let outcomes = self.write_all(&writes, &mut erased_from).await?;
+        let outcomes = self.write_all(writes, &mut erased_from).await?;
         if !erased_from.is_empty() {
             self.refresher.refresh(&self.client, erased_from).await?;
         }

@@ -8,32 +8,47 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use hindsight_schemas::canonical::hex;
-use hindsight_schemas::documents::DocumentId;
 use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::reason::Reason;
 
-use super::super::{SearchError, SearchWrite, WriteOutcome, place};
+use super::super::{SearchError, WriteOutcome, place};
 use super::ElasticsearchSearch;
 use super::bulk::{Action, Landed, Operation};
-use super::document::{self, STUB, StoredIdentity};
+use super::document::{STUB, StoredIdentity};
+use super::encode::{EncodedWrite, New, Of};
 
 type Visit = (ProjectId, SessionId);
 
-/// A document that is to be created.
-struct New {
-    operation: Operation,
-    content_sha256: [u8; 32],
-    /// The visit of a batch.
-    session: Option<Visit>,
+/// A document, and the index in which it is to lie.
+struct Placed<'a> {
+    new: &'a New,
+    index: String,
 }
 
-impl New {
+impl Placed<'_> {
     fn id(&self) -> &str {
-        &self.operation.id
+        self.new.id.as_str()
+    }
+
+    /// The visit of a batch.
+    fn visit(&self) -> Option<Visit> {
+        match &self.new.of {
+            Of::Audit(_) => None,
+            Of::Visit(project, session) => Some((project.clone(), *session)),
+        }
     }
 
     fn is_of(&self, visits: &HashSet<Visit>) -> bool {
-        self.session.as_ref().is_some_and(|visit| visits.contains(visit))
+        !visits.is_empty() && self.visit().is_some_and(|visit| visits.contains(&visit))
+    }
+
+    fn operation(&self) -> Operation {
+        Operation {
+            action: Action::Create,
+            index: self.index.clone(),
+            id: self.id().to_owned(),
+            body: self.new.body.clone(),
+        }
     }
 
     /// What it means that this has our id.
@@ -46,7 +61,7 @@ impl New {
             return Ok(WriteOutcome::Erased);
         }
         Ok(WriteOutcome::Exists {
-            same_content: stored.content_sha256 == hex(&self.content_sha256),
+            same_content: stored.content_sha256 == hex(&self.new.content_sha256),
             position: place::parse(&stored.position)?,
         })
     }
@@ -56,17 +71,15 @@ impl ElasticsearchSearch {
     /// Writes all, in order; the indices from which something was erased are added.
     pub(super) async fn write_all(
         &self,
-        writes: &[SearchWrite],
+        writes: &[EncodedWrite],
         erased_from: &mut BTreeSet<String>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
         let mut outcomes = Vec::with_capacity(writes.len());
         for run in writes.chunk_by(|one, other| kind_of_run(one) == kind_of_run(other)) {
             outcomes.extend(match &run[0] {
-                SearchWrite::CreateAudit(_) | SearchWrite::CreateActivity(_) => {
-                    self.create(run, erased_from).await?
-                }
-                SearchWrite::Stub(_) => self.stub(run, erased_from).await?,
-                SearchWrite::EraseSession { .. } => self.erase_sessions(run, erased_from).await?,
+                EncodedWrite::Create(_) => self.create(run, erased_from).await?,
+                EncodedWrite::Stub(_) => self.stub(run, erased_from).await?,
+                EncodedWrite::EraseSession { .. } => self.erase_sessions(run, erased_from).await?,
             });
         }
         Ok(outcomes)
@@ -75,27 +88,20 @@ impl ElasticsearchSearch {
     /// Creates documents. Where an id comes again, it comes in a later round, so that each is tried as if alone.
     async fn create(
         &self,
-        writes: &[SearchWrite],
+        writes: &[EncodedWrite],
         erased_from: &mut BTreeSet<String>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
-        let news: Vec<New> = writes
-            .iter()
-            .filter_map(|write| self.new_document(write).transpose())
-            .collect::<Result<_, _>>()?;
-        for index in news
-            .iter()
-            .map(|new| &new.operation.index)
-            .collect::<BTreeSet<_>>()
-        {
+        let news: Vec<Placed> = writes.iter().filter_map(|write| self.placed(write)).collect();
+        for index in news.iter().map(|new| &new.index).collect::<BTreeSet<_>>() {
             self.ensure_index(index).await?;
         }
         let mut outcomes: Vec<Option<WriteOutcome>> = vec![None; news.len()];
         for round in rounds(&news) {
-            let of_round: Vec<&New> = round.iter().map(|at| &news[*at]).collect();
+            let of_round: Vec<&Placed> = round.iter().map(|at| &news[*at]).collect();
             for (at, outcome) in round.iter().zip(self.create_round(&of_round).await?) {
                 // It may have been found between its creation and its stub.
                 if outcome == WriteOutcome::Erased {
-                    erased_from.insert(news[*at].operation.index.clone());
+                    erased_from.insert(news[*at].index.clone());
                 }
                 outcomes[*at] = Some(outcome);
             }
@@ -104,13 +110,14 @@ impl ElasticsearchSearch {
     }
 
     /// Creates documents of different ids.
-    async fn create_round(&self, news: &[&New]) -> Result<Vec<WriteOutcome>, SearchError> {
-        let sessions: HashSet<Visit> = news.iter().filter_map(|new| new.session.clone()).collect();
+    async fn create_round(&self, news: &[&Placed<'_>]) -> Result<Vec<WriteOutcome>, SearchError> {
+        let sessions: HashSet<Visit> = news.iter().filter_map(|new| new.visit()).collect();
         let before = self.erased(&sessions).await?;
-        let (gone, open): (Vec<&New>, Vec<&New>) = news.iter().copied().partition(|new| new.is_of(&before));
+        let (gone, open): (Vec<&Placed>, Vec<&Placed>) =
+            news.iter().copied().partition(|new| new.is_of(&before));
         // Whoever wrote this range before us may have created them, and died before it saw the marker.
         self.bulk(&stubs(gone)).await?;
-        let operations: Vec<Operation> = open.iter().map(|new| new.operation.clone()).collect();
+        let operations: Vec<Operation> = open.iter().map(|new| new.operation()).collect();
         let landed = self.bulk(&operations).await?;
         let landed: HashMap<&str, Landed> = open.iter().map(|new| new.id()).zip(landed).collect();
         let sessions = sessions.difference(&before).cloned().collect();
@@ -132,12 +139,12 @@ impl ElasticsearchSearch {
     /// Sessions that were erased while their documents were created: these become stubs.
     async fn erase_late(
         &self,
-        news: &[&New],
+        news: &[&Placed<'_>],
         landed: &HashMap<&str, Landed>,
         sessions: &HashSet<Visit>,
     ) -> Result<HashSet<Visit>, SearchError> {
         let late = self.erased(sessions).await?;
-        let written = |new: &&&New| landed.get(new.id()) == Some(&Landed::Written) && new.is_of(&late);
+        let written = |new: &&&Placed| landed.get(new.id()) == Some(&Landed::Written) && new.is_of(&late);
         self.bulk(&stubs(news.iter().filter(written).copied())).await?;
         Ok(late)
     }
@@ -145,16 +152,14 @@ impl ElasticsearchSearch {
     /// What was found under ids that were taken: the same record, a repeat, a twin, or a stub.
     async fn compare_with_stored(
         &self,
-        news: &[&New],
+        news: &[&Placed<'_>],
         outcomes: Vec<Option<WriteOutcome>>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
         let taken = news
             .iter()
             .zip(&outcomes)
             .filter(|(_, outcome)| outcome.is_none());
-        let asked: Vec<(&str, &str)> = taken
-            .map(|(new, _)| (new.operation.index.as_str(), new.id()))
-            .collect();
+        let asked: Vec<(&str, &str)> = taken.map(|(new, _)| (new.index.as_str(), new.id())).collect();
         let mut stored = self.identities(&asked).await?.into_iter();
         let settled = news.iter().zip(outcomes).map(|(new, outcome)| match outcome {
             Some(outcome) => Ok(outcome),
@@ -163,49 +168,35 @@ impl ElasticsearchSearch {
         settled.collect()
     }
 
-    fn new_document(&self, write: &SearchWrite) -> Result<Option<New>, SearchError> {
-        let operation = |index, id: DocumentId, body: Vec<u8>| Operation {
-            action: Action::Create,
-            index,
-            id: id.as_str().to_owned(),
-            body: body.into(),
+    fn placed<'a>(&self, write: &'a EncodedWrite) -> Option<Placed<'a>> {
+        let EncodedWrite::Create(new) = write else {
+            return None;
         };
-        Ok(match write {
-            SearchWrite::CreateAudit(of) => Some(New {
-                operation: operation(self.names.audit(of.id), of.document_id(), document::audit(of)?),
-                content_sha256: of.content_sha256,
-                session: None,
-            }),
-            SearchWrite::CreateActivity(of) => {
-                let index = self.names.activity(of.session_id());
-                Some(New {
-                    operation: operation(index, of.document_id(), document::activity(of)?),
-                    content_sha256: of.content_sha256,
-                    session: Some((of.batch.project.clone(), of.session_id())),
-                })
-            }
-            SearchWrite::Stub(_) | SearchWrite::EraseSession { .. } => None,
-        })
+        let index = match &new.of {
+            Of::Audit(id) => self.names.audit(*id),
+            Of::Visit(_, session) => self.names.activity(*session),
+        };
+        Some(Placed { new, index })
     }
 }
 
 /// What takes the ids of documents that must not be.
-fn stubs<'a>(news: impl IntoIterator<Item = &'a New>) -> Vec<Operation> {
-    let stub = |new: &New| super::erase::stub(new.operation.index.clone(), new.operation.id.clone());
+fn stubs<'a>(news: impl IntoIterator<Item = &'a Placed<'a>>) -> Vec<Operation> {
+    let stub = |new: &Placed| super::erase::stub(new.index.clone(), new.id().to_owned());
     news.into_iter().map(stub).collect()
 }
 
 /// Documents of both kinds are one run.
-fn kind_of_run(write: &SearchWrite) -> u8 {
+fn kind_of_run(write: &EncodedWrite) -> u8 {
     match write {
-        SearchWrite::CreateAudit(_) | SearchWrite::CreateActivity(_) => 0,
-        SearchWrite::Stub(_) => 1,
-        SearchWrite::EraseSession { .. } => 2,
+        EncodedWrite::Create(_) => 0,
+        EncodedWrite::Stub(_) => 1,
+        EncodedWrite::EraseSession { .. } => 2,
     }
 }
 
 /// Which documents are written together: the first of each id, then the second of each that has one, and so on.
-fn rounds(news: &[New]) -> Vec<Vec<usize>> {
+fn rounds(news: &[Placed]) -> Vec<Vec<usize>> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut rounds: Vec<Vec<usize>> = Vec::new();
     for (at, new) in news.iter().enumerate() {

@@ -179,12 +179,16 @@ impl Folder {
 
 #[async_trait]
 impl Search for EmbeddedSearch {
-    async fn write(
+    fn encode(&self, writes: Vec<SearchWrite>) -> Result<Encoded, SearchError> {
+        Ok(Encoded::documents(writes))
+    }
+
+    async fn write_encoded(
         &self,
         range: WriteRange,
-        writes: Arc<Vec<SearchWrite>>,
+        writes: Arc<Encoded>,
     ) -> Result<Vec<WriteOutcome>, SearchError> {
-        if writes.is_empty() {
+        if writes.as_documents()?.is_empty() {
             return Ok(Vec::new());
         }
         let (answer, outcomes) = oneshot::channel();

@@ -16,7 +16,7 @@ use tantivy::index::SegmentId;
 use tantivy::{Index, IndexReader, IndexWriter, Searcher, TantivyDocument};
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::{SearchError, SearchWrite, WriteOutcome, WriteRange};
+use super::super::{Encoded, SearchError, SearchWrite, WriteOutcome, WriteRange};
 use super::known::Known;
 use super::layout::Layout;
 use super::positions::Positions;
@@ -41,7 +41,7 @@ pub(super) enum Request {
 /// A write that waits.
 pub(super) struct Write {
     pub(super) range: WriteRange,
-    pub(super) writes: Arc<Vec<SearchWrite>>,
+    pub(super) writes: Arc<Encoded>,
     pub(super) answer: oneshot::Sender<Result<Vec<WriteOutcome>, SearchError>>,
 }
 
@@ -156,7 +156,11 @@ impl Writer {
         };
         let mut outcomes = Vec::with_capacity(group.len());
         for request in group {
-            let each = request.writes.iter().map(|write| batch.apply(write));
+            let each = request
+                .writes
+                .as_documents()?
+                .iter()
+                .map(|write| batch.apply(write));
             outcomes.push(each.collect::<Result<Vec<_>, _>>()?);
         }
         self.purge |= batch.stubs;

@@ -73,8 +73,9 @@ impl Kept {
                 partition,
             };
             let (mut from, end) = log.offsets(partition).await?;
+            let mut reader = log.reader(partition, from);
             while from < end {
-                let page = log.read(partition, from, PAGE).await?;
+                let page = reader.page(PAGE).await?;
                 // Nothing but holes up to the end.
                 let Some(last) = page.last() else { break };
                 from = last.position.offset + 1;

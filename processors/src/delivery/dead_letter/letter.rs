@@ -128,15 +128,16 @@ mod tests {
             // A record that was refused, sent again, and refused again looks like this if a client is up to mischief.
             headers: vec![(header::REASON.to_owned(), Bytes::from_static(b"mine"))],
         };
+        let refused = stored(5, own.clone());
         let poison = Poison {
-            record: stored(5, own.clone()),
+            position: refused.position,
             reason: Reason::PoisonBody,
             detail: "no reason at all".into(),
         };
-        let kept = stored(9, dead_letter("search", &poison));
+        let kept = stored(9, dead_letter("search", &poison, &refused));
         assert_eq!(Resent::read(&kept).unwrap(), None);
         let letter = Letter::read(kept).unwrap();
-        assert_eq!(letter.origin, poison.record.position);
+        assert_eq!(letter.origin, refused.position);
         assert_eq!(
             (
                 letter.view.as_str(),
@@ -176,11 +177,12 @@ mod tests {
             value: None,
             headers: Vec::new(),
         };
+        let refused = stored(3, record);
         let poison = Poison {
-            record: stored(3, record),
+            position: refused.position,
             reason: Reason::PoisonAvro,
             detail: String::new(),
         };
-        stored(4, dead_letter("replay", &poison))
+        stored(4, dead_letter("replay", &poison, &refused))
     }
 }

@@ -5,13 +5,15 @@
 
 mod letter;
 mod resent;
+mod written;
 
 use bytes::Bytes;
-use hindsight_engines::log::{NewRecord, Route};
+use hindsight_engines::log::{NewRecord, Route, StoredRecord};
 use hindsight_schemas::ids::{Position, Topic};
 
 pub use letter::{Letter, NotALetter};
 pub use resent::Resent;
+pub(crate) use written::letters;
 
 use super::materializer::Poison;
 
@@ -45,10 +47,9 @@ pub mod header {
 
 const LONGEST_DETAIL: usize = 1024;
 
-/// Makes the record for [`Topic::DeadLetters`].
-pub fn dead_letter(materializer: &str, poison: &Poison) -> NewRecord {
-    let origin = &poison.record;
-    let position = origin.position;
+/// Makes the record for [`Topic::DeadLetters`] of what a materializer refused.
+pub fn dead_letter(materializer: &str, poison: &Poison, origin: &StoredRecord) -> NewRecord {
+    let position = poison.position;
     let mut detail = poison.detail.clone();
     detail.truncate(detail.floor_char_boundary(LONGEST_DETAIL));
     let text = |name: &str, value: String| (name.to_owned(), Bytes::from(value));

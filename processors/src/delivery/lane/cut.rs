@@ -100,7 +100,7 @@ impl Queue {
 }
 
 /// What a record weighs in memory: its bytes and an allowance for the structures around them.
-pub(super) fn weight(record: &StoredRecord) -> usize {
+fn weight(record: &StoredRecord) -> usize {
     const STRUCTURES: usize = 200;
     let value = record.value.as_ref().map_or(0, bytes::Bytes::len);
     let headers: usize = record

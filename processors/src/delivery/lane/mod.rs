@@ -40,9 +40,9 @@ pub use stages::Stages;
 
 use super::clock::Moment;
 use super::intent::Intent;
-use super::materializer::{PrepareError, Prepared, Progress};
+use super::materializer::{Poison, PrepareError, Prepared, Progress};
 use super::range::RangeName;
-use cut::{Cut, Queue, weight};
+use cut::{Cut, Queue};
 use retry::PoisonMeter;
 use write::{Current, Next};
 
@@ -222,8 +222,8 @@ impl<B> Lane<B> {
             Err(error) => self.stop(LaneError::Prepare(error)),
             Ok(prepared) => {
                 let (poison, records) = (prepared.poison.len() as u64, ahead.range.records as u64);
-                let poison_bytes: usize = prepared.poison.iter().map(|each| weight(&each.record)).sum();
-                ahead.range.held = prepared.bytes + poison_bytes;
+                let told = |each: &Poison| size_of::<Poison>() + each.detail.len();
+                ahead.range.held = prepared.bytes + prepared.poison.iter().map(told).sum::<usize>();
                 ahead.range.stages.prepared = now;
                 ahead.prepared = Some(prepared);
                 if self.meter.exceeds(poison, records, &self.spec.settings.poison) {

@@ -70,7 +70,7 @@ impl<B> Current<B> {
 }
 
 fn letters(poison: &[Poison]) -> Vec<(Offset, Reason)> {
-    let letter = |each: &Poison| (each.record.position.offset, each.reason);
+    let letter = |each: &Poison| (each.position.offset, each.reason);
     poison.iter().map(letter).collect()
 }
 

@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use super::traces::Traces;
-use crate::delivery::dead_letter::dead_letter;
+use crate::delivery::dead_letter::letters;
 use crate::delivery::lane::{Input, Opened};
 use crate::delivery::materializer::{Materializer, Poison, PrepareError, Prepared, WriteError};
 use crate::delivery::meters;
@@ -117,9 +117,15 @@ impl<M: Materializer> Tasks<M> {
         let log = Arc::clone(&self.log);
         let name = self.materializer.name();
         self.answer(to, async move {
-            let letters = poison.iter().map(|poison| dead_letter(name, poison)).collect();
-            let result = log.append(letters).await;
-            Input::DeadLettered(result.map(drop).map_err(|error| error.to_string()))
+            let result = match letters(&*log, name, &poison).await {
+                Ok(letters) => log
+                    .append(letters)
+                    .await
+                    .map(drop)
+                    .map_err(|error| error.to_string()),
+                Err(error) => Err(format!("refused records can't be read again: {error}")),
+            };
+            Input::DeadLettered(result)
         });
     }
 

@@ -500,12 +500,15 @@ impl<M: Materializer> Worker<M> {
     fn publish(&mut self) {
         let now = self.clock.now();
         self.next_status = now + STATUS_EVERY;
-        let mut lanes = Vec::with_capacity(self.lanes.len());
-        for (partition, slot) in &mut self.lanes {
-            // Without an answer the last one stays: lag is a figure for people, not a decision.
-            if let Ok((_, log_end)) = self.consumer.offsets(*partition) {
+        let partitions: Vec<_> = self.lanes.keys().copied().collect();
+        // Without an answer the last one stays: lag is a figure for people, not a decision.
+        for (partition, log_end) in self.consumer.ends(&partitions).unwrap_or_default() {
+            if let Some(slot) = self.lanes.get_mut(&partition) {
                 slot.log_end = log_end;
             }
+        }
+        let mut lanes = Vec::with_capacity(self.lanes.len());
+        for (partition, slot) in &self.lanes {
             lanes.push(LaneStatus {
                 materializer: self.tasks.materializer.name(),
                 partition: *partition,

@@ -26,7 +26,7 @@ pub(super) fn prepare(records: &[StoredRecord]) -> Prepared<Batch> {
             }
             Content::Erasure { session } => prepared.batch.erasures.push(session),
             Content::Poison => prepared.poison.push(Poison {
-                record: record.clone(),
+                position: record.position,
                 reason: Reason::PoisonBody,
                 detail: "not a batch".into(),
             }),

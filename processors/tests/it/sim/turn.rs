@@ -321,15 +321,10 @@ impl World {
                 self.after(delay, Event::Answer(to, Input::Prepared(name, Ok(prepared))));
             }
             Effect::DeadLetter(poison) => {
-                let positions = poison
-                    .iter()
-                    .map(|each| (to.partition, each.record.position.offset));
+                let positions = poison.iter().map(|each| (to.partition, each.position.offset));
                 self.letters.extend(positions);
                 if !self.plan.count_when_settled {
-                    self.count(
-                        to.partition,
-                        poison.iter().map(|each| each.record.position.offset),
-                    );
+                    self.count(to.partition, poison.iter().map(|each| each.position.offset));
                 }
                 let lost = self.chance() < 2;
                 let result = if lost { Err("no answer".to_owned()) } else { Ok(()) };
