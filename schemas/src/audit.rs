@@ -171,8 +171,8 @@ pub struct AuditEvent {
 
 /// What tells a twin with other content from the same event sent again: SHA-256 over each field of the canonical
 /// bytes but `received_at`, which is the edge's word and differs each time.
-pub fn content_sha256(canonical: &[u8]) -> Result<[u8; 32], serde_json::Error> {
-    let fields: BTreeMap<&str, &RawValue> = serde_json::from_slice(canonical)?;
+pub fn content_sha256(canonical: &str) -> Result<[u8; 32], serde_json::Error> {
+    let fields: BTreeMap<&str, &RawValue> = serde_json::from_str(canonical)?;
     let mut hasher = ContentHasher::default();
     for (name, value) in fields.iter().filter(|(name, _)| **name != "received_at") {
         hasher.text(name.as_bytes());

@@ -128,18 +128,11 @@ pub struct AuditDocument {
 impl AuditDocument {
     /// Makes the document of a record. Takes the record, because its canonical bytes become `source`.
     pub fn new(record: AuditRecord, position: Position) -> Result<Self, DocumentError> {
-        let event: AuditEvent = serde_json::from_slice(&record.canonical)?;
-        Self::of_event(&event, record, position)
-    }
-
-    /// As [`AuditDocument::new`], where the event was decoded before.
-    pub fn of_event(
-        event: &AuditEvent,
-        record: AuditRecord,
-        position: Position,
-    ) -> Result<Self, DocumentError> {
+        // A text once, so that nothing of it has to be looked at again to know that it is one.
+        let source = String::from_utf8(record.canonical)?;
+        let event: AuditEvent = serde_json::from_str(&source)?;
         let patch = Patch::between(&event.before, &event.after);
-        let content_sha256 = audit::content_sha256(&record.canonical)?;
+        let content_sha256 = audit::content_sha256(&source)?;
         Ok(Self {
             project: record.project,
             id: record.id,
@@ -173,8 +166,8 @@ impl AuditDocument {
             changed: patch.changed(),
             was: patch.was(),
             now: patch.now(),
-            text: full_text(event),
-            source: String::from_utf8(record.canonical)?,
+            text: full_text(&event),
+            source,
             content_sha256,
             position,
         })

@@ -108,15 +108,13 @@ pub enum Standing {
     },
 }
 
-/// Everything up to here was written.
+/// A partition of which something was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CommittedPosition {
+pub struct WrittenPartition {
     /// The log.
     pub log_id: LogId,
     /// The partition.
     pub partition: Partition,
-    /// The last record's offset.
-    pub last: Offset,
 }
 
 /// Whose data a search may see.
@@ -314,8 +312,8 @@ pub trait Search: Send + Sync {
     fn encode(&self, writes: Vec<SearchWrite>) -> Result<Encoded, SearchError>;
 
     /// Writes the documents of a range, one outcome for each; durable when answered, and searchable after the next
-    /// [`Search::refresh`], or soon by itself. What was erased is found no more. The range is only noted as written, never
-    /// looked at to skip a write: the ids do that.
+    /// [`Search::refresh`], or soon by itself. What was erased is found no more. The range is never looked at to skip a
+    /// write: the ids do that.
     async fn write_encoded(
         &self,
         range: WriteRange,
@@ -341,8 +339,8 @@ pub trait Search: Send + Sync {
     /// Sessions by the text of their batches.
     async fn search_sessions(&self, search: SessionSearch) -> Result<SessionPage, SearchError>;
 
-    /// How far each partition was written. A partition that is not in the list has no documents.
-    async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError>;
+    /// Partitions of which something may have been written: one that is not in the list has no documents.
+    async fn written_partitions(&self) -> Result<Vec<WrittenPartition>, SearchError>;
 
     /// Removes documents whose `expires_at_s` lies before `now_s`: no search finds them afterwards. Says how many
     /// went; an engine may take them in parts, so until it says 0 there may be more. Repeating is harmless. Whether

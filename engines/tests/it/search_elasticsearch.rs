@@ -128,7 +128,7 @@ async fn another_process_finds_what_was_written_and_repeats_it() {
         }
     )));
     assert_eq!(found(&engine).await, 8);
-    assert_eq!(engine.committed_positions().await.unwrap().len(), 1);
+    assert_eq!(engine.written_partitions().await.unwrap().len(), 1);
 }
 
 /// The longest page is read in slices of one moment; the cursor goes on where it ends.

@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use async_trait::async_trait;
 use hindsight_engines::search::elasticsearch::{ElasticsearchOptions, ElasticsearchSearch};
 use hindsight_engines::search::{
-    AuditPage, AuditSearch, CommittedPosition, Encoded, Search, SearchError, SearchHealth, SearchWrite,
-    SessionPage, SessionSearch, Standing, WriteOutcome, WriteRange,
+    AuditPage, AuditSearch, Encoded, Search, SearchError, SearchHealth, SearchWrite, SessionPage,
+    SessionSearch, Standing, WriteOutcome, WriteRange, WrittenPartition,
 };
 use hindsight_engines::segments::SegmentStore;
 use hindsight_schemas::documents::DocumentId;
@@ -95,8 +95,8 @@ impl Search for Followed {
         self.view().search_sessions(search).await
     }
 
-    async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError> {
-        self.view().committed_positions().await
+    async fn written_partitions(&self) -> Result<Vec<WrittenPartition>, SearchError> {
+        self.view().written_partitions().await
     }
 
     async fn expire(&self, now_s: i64) -> Result<u64, SearchError> {

@@ -33,7 +33,7 @@ pub(super) async fn is_erased(engine: &dyn Search, id: DocumentId) -> Result<boo
 fn sought(sampled: &Sampled) -> Option<(DocumentId, [u8; 32])> {
     let content = match &sampled.content {
         Content::Batch(batch) => ActivityDocument::new(batch, sampled.position).content_sha256,
-        Content::Audit(event) => content_sha256(&event.canonical).ok()?,
+        Content::Audit(event) => content_sha256(str::from_utf8(&event.canonical).ok()?).ok()?,
         Content::Unreadable | Content::Newer => return None,
     };
     Some((sampled.identity()?, content))

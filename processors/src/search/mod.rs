@@ -142,7 +142,7 @@ impl Materializer for SearchView {
     async fn has_rows(&self, partition: Partition) -> Result<bool, ViewError> {
         let committed = self
             .engine
-            .committed_positions()
+            .written_partitions()
             .await
             .map_err(|error| ViewError(error.to_string()))?;
         Ok(committed.iter().any(|position| position.partition == partition))
@@ -192,7 +192,7 @@ fn blame(outcome: WriteOutcome, position: Position) -> Option<Poison> {
 #[cfg(test)]
 mod tests {
     use hindsight_engines::search::{
-        AuditPage, AuditSearch, CommittedPosition, SearchHealth, SessionPage, SessionSearch, Standing,
+        AuditPage, AuditSearch, SearchHealth, SessionPage, SessionSearch, Standing, WrittenPartition,
     };
 
     use hindsight_schemas::documents::DocumentId;
@@ -232,7 +232,7 @@ mod tests {
             Err(SearchError::Closed)
         }
 
-        async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError> {
+        async fn written_partitions(&self) -> Result<Vec<WrittenPartition>, SearchError> {
             Err(SearchError::Closed)
         }
 

@@ -16,8 +16,8 @@ use hindsight_engines::log::{Commit, Committed, EventLog, NewRecord, Polled, Rea
 use hindsight_engines::replay::ReplayIndex;
 use hindsight_engines::search::embedded::{EmbeddedSearch, WriterMemory};
 use hindsight_engines::search::{
-    AuditPage, AuditSearch, CommittedPosition, Encoded, Search, SearchError, SearchHealth, SearchWrite,
-    SessionPage, SessionSearch, Standing, WriteOutcome, WriteRange,
+    AuditPage, AuditSearch, Encoded, Search, SearchError, SearchHealth, SearchWrite, SessionPage,
+    SessionSearch, Standing, WriteOutcome, WriteRange, WrittenPartition,
 };
 use hindsight_engines::segments::{LocalSegments, SegmentStore};
 use hindsight_processors::delivery::dead_letter::dead_letter;
@@ -93,8 +93,8 @@ impl Search for Slow {
         self.inner.search_sessions(search).await
     }
 
-    async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError> {
-        self.inner.committed_positions().await
+    async fn written_partitions(&self) -> Result<Vec<WrittenPartition>, SearchError> {
+        self.inner.written_partitions().await
     }
 
     async fn expire(&self, now_s: i64) -> Result<u64, SearchError> {

@@ -49,8 +49,10 @@ pub(super) fn run(
     );
 
     let validate = bounds::megabytes_per_core(corpus, bounds::inflate_and_validate);
+    let scan = bounds::megabytes_per_core(corpus, bounds::inflate_and_scan);
     let produce = load.raw_megabytes / produced.cpu.as_secs_f64();
     let bound = 1.0 / (1.0 / validate + 1.0 / produce);
+    let with_hash = 1.0 / (1.0 / scan + 1.0 / produce);
     let per_megabyte = load.events / load.raw_megabytes;
     let of = |figure: fn(&Sent, &Duration) -> f64| {
         let figures: Vec<f64> = loads.iter().map(|(sent, cpu)| figure(sent, cpu)).collect();
@@ -60,6 +62,11 @@ pub(super) fn run(
     let wall = of(|sent, _| sent.raw_bytes as f64 / 1e6 / sent.elapsed.as_secs_f64());
     let both = "inflate + validate + bare producer";
     report.row("inflate + validate alone, per core", validate, "MB/s raw");
+    report.row(
+        "inflate + validate + SHA-256 of each event, per core",
+        scan,
+        "MB/s raw",
+    );
     report.row(
         "bare idempotent producer of the same records, per core",
         produce,
@@ -74,6 +81,9 @@ pub(super) fn run(
         .row("edge to acknowledged Kafka: per core", megabytes, "MB/s raw")
         .beside(both, bound)
         .to_reach(TO_REACH);
+    report
+        .row("edge to acknowledged Kafka: per core", megabytes, "MB/s raw")
+        .beside("inflate + validate + SHA-256 + bare producer", with_hash);
     report
         .row(
             "edge to acknowledged Kafka: per core",

@@ -32,7 +32,7 @@ pub async fn check(engine: &dyn Search) {
     single_events_and_cases_are_found(engine).await;
     sessions::sessions_are_found_by_what_was_seen(engine).await;
     sessions::a_session_can_be_erased(engine).await;
-    writes::positions_are_kept(engine).await;
+    writes::written_partitions_are_known(engine).await;
     writes::what_expired_is_found_no_more(engine).await;
 }
 

@@ -67,19 +67,24 @@ struct Item {
 impl Operation {
     /// Its line of a bulk, and its body's.
     fn write(&self, lines: &mut Vec<u8>) {
-        let (index, id) = (json_text(&self.index), json_text(&self.id));
-        let line = match self.action {
-            Action::Create => format!(r#"{{"create":{{"_index":{index},"_id":{id}}}}}"#),
-            Action::Overwrite => format!(r#"{{"index":{{"_index":{index},"_id":{id}}}}}"#),
-            Action::AtVersion(version) => format!(
-                r#"{{"index":{{"_index":{index},"_id":{id},"version":{version},"version_type":"external_gte"}}}}"#
-            ),
-            Action::Delete { seq_no, primary_term } => format!(
-                r#"{{"delete":{{"_index":{index},"_id":{id},"if_seq_no":{seq_no},"if_primary_term":{primary_term}}}}}"#
-            ),
+        let action: &[u8] = match self.action {
+            Action::Create => br#"{"create":{"_index":"#,
+            Action::Overwrite | Action::AtVersion(_) => br#"{"index":{"_index":"#,
+            Action::Delete { .. } => br#"{"delete":{"_index":"#,
         };
-        lines.extend_from_slice(line.as_bytes());
-        lines.push(b'\n');
+        lines.extend_from_slice(action);
+        json_text(&self.index, lines);
+        lines.extend_from_slice(br#","_id":"#);
+        json_text(&self.id, lines);
+        let condition = match self.action {
+            Action::Create | Action::Overwrite => String::new(),
+            Action::AtVersion(version) => format!(r#","version":{version},"version_type":"external_gte""#),
+            Action::Delete { seq_no, primary_term } => {
+                format!(r#","if_seq_no":{seq_no},"if_primary_term":{primary_term}"#)
+            }
+        };
+        lines.extend_from_slice(condition.as_bytes());
+        lines.extend_from_slice(b"}}\n");
         if !matches!(self.action, Action::Delete { .. }) {
             lines.extend_from_slice(&self.body);
             lines.push(b'\n');
@@ -88,8 +93,8 @@ impl Operation {
 }
 
 /// A text in JSON, with its quotation marks.
-fn json_text(text: &str) -> String {
-    serde_json::to_string(text).expect("a text is written as JSON")
+fn json_text(text: &str, lines: &mut Vec<u8>) {
+    serde_json::to_writer(lines, text).expect("memory takes any text");
 }
 
 impl ElasticsearchSearch {

@@ -1,7 +1,7 @@
 //! Search past one machine: Elasticsearch 8 or 9, behind the same seam as the embedded index.
 //!
-//! A write is runs of bulk requests ([`write`], [`bulk`], [`erase`]), a note of how far the partition is
-//! ([`positions`]), and after erasures a refresh ([`refresh`]). **Invariants:** documents are
+//! A write is a note of its partition the first time ([`positions`]), runs of bulk requests ([`write`], [`bulk`],
+//! [`erase`]), and after erasures a refresh ([`refresh`]). **Invariants:** documents are
 //! created and never overwritten, save by stubs; an index is a function of the id ([`names`]); words are cut by
 //! us ([`document`]). **On failure** see [`failure`]: what passes is tried again, what a person must mend is a
 //! [`Refusal`] with its remedy, and only what the document itself is to blame for is `Rejected`.
@@ -15,10 +15,10 @@ use async_trait::async_trait;
 use hindsight_schemas::templates::IndexFamily;
 
 use super::*;
-use crate::failpoint;
 use client::Client;
 use indices::Known;
 use names::Names;
+use positions::Noted;
 use refresh::Refresher;
 
 mod bulk;
@@ -51,6 +51,7 @@ pub struct ElasticsearchSearch {
     options: ElasticsearchOptions,
     known: Known,
     refresher: Refresher,
+    noted: Noted,
 }
 
 impl ElasticsearchSearch {
@@ -99,6 +100,7 @@ impl ElasticsearchSearch {
             options,
             known: Known::default(),
             refresher: Refresher::default(),
+            noted: Noted::default(),
         })
     }
 }
@@ -120,12 +122,11 @@ impl Search for ElasticsearchSearch {
         }
         let started = Instant::now();
         let mut erased_from = BTreeSet::new();
+        self.note(range).await?;
         let outcomes = self.write_all(writes, &mut erased_from).await?;
         if !erased_from.is_empty() {
             self.refresher.refresh(&self.client, erased_from).await?;
         }
-        failpoint::step("search-note");
-        self.note(range).await?;
         metrics::histogram!("hindsight_search_commit_seconds").record(started.elapsed().as_secs_f64());
         Ok(outcomes)
     }
@@ -144,8 +145,8 @@ impl Search for ElasticsearchSearch {
         self.session_page(&search).await
     }
 
-    async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError> {
-        self.noted().await
+    async fn written_partitions(&self) -> Result<Vec<WrittenPartition>, SearchError> {
+        self.partitions().await
     }
 
     async fn expire(&self, now_s: i64) -> Result<u64, SearchError> {

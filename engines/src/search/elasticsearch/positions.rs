@@ -1,16 +1,21 @@
-//! How far each partition was written: a document for each, whose version is the offset, so that it never goes
-//! back. Written after the documents of a range, and only noted: the ids are what makes a repeat harmless.
+//! Of which partitions something was written: a document for each, noted before the first document of a partition that
+//! this process writes, so that there is none without a note. How far it was then is told for people; the version is the
+//! offset, so that it never goes back.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 
 use hindsight_schemas::ids::{LogId, Offset, Partition, Topic};
 use hindsight_schemas::templates::IndexFamily;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::{CommittedPosition, MAX_PAGE, SearchError, WriteRange};
+use super::super::{MAX_PAGE, SearchError, WriteRange, WrittenPartition};
 use super::ElasticsearchSearch;
 use super::bulk::{Action, Operation};
 use super::client::Request;
 use super::indices::WILDCARDS;
+use crate::failpoint;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
@@ -37,9 +42,29 @@ struct Hit {
     source: Written,
 }
 
+/// The partitions that this process has noted.
+#[derive(Debug, Default)]
+pub(super) struct Noted(Mutex<HashSet<(LogId, Partition)>>);
+
+impl Noted {
+    fn has(&self, range: WriteRange) -> bool {
+        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.contains(&(range.log_id, range.partition))
+    }
+
+    fn add(&self, range: WriteRange) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.insert((range.log_id, range.partition));
+    }
+}
+
 impl ElasticsearchSearch {
-    /// Notes a range as written.
+    /// Notes that something of the range's partition is written.
     pub(super) async fn note(&self, range: WriteRange) -> Result<(), SearchError> {
+        if self.noted.has(range) {
+            return Ok(());
+        }
+        failpoint::step("search-note");
         let WriteRange {
             log_id,
             partition,
@@ -60,11 +85,12 @@ impl ElasticsearchSearch {
             body: body.to_string().into(),
         }])
         .await?;
+        self.noted.add(range);
         Ok(())
     }
 
     /// What was noted, by whichever process.
-    pub(super) async fn noted(&self) -> Result<Vec<CommittedPosition>, SearchError> {
+    pub(super) async fn partitions(&self) -> Result<Vec<WrittenPartition>, SearchError> {
         let index = self.names.positions();
         self.ensure_index(&index).await?;
         self.refresher.refresh(&self.client, [index]).await?;
@@ -77,7 +103,7 @@ impl ElasticsearchSearch {
     }
 }
 
-impl From<Written> for CommittedPosition {
+impl From<Written> for WrittenPartition {
     fn from(written: Written) -> Self {
         Self {
             log_id: written.log_id,
@@ -85,7 +111,6 @@ impl From<Written> for CommittedPosition {
                 topic: written.topic,
                 partition: written.partition,
             },
-            last: written.last,
         }
     }
 }

@@ -229,7 +229,7 @@ impl Search for EmbeddedSearch {
         self.blocking(move |shared| shared.search_sessions(&search)).await
     }
 
-    async fn committed_positions(&self) -> Result<Vec<CommittedPosition>, SearchError> {
+    async fn written_partitions(&self) -> Result<Vec<WrittenPartition>, SearchError> {
         Ok(self
             .positions
             .lock()

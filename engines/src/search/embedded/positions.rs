@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use hindsight_schemas::ids::{LogId, Offset, Partition, Topic};
 use serde::{Deserialize, Serialize};
 
-use super::super::{CommittedPosition, SearchError, WriteRange};
+use super::super::{SearchError, WriteRange, WrittenPartition};
 
 /// Last offset by log and partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,13 +29,9 @@ impl Positions {
         *last = range.last.max(*last);
     }
 
-    pub(super) fn list(&self) -> Vec<CommittedPosition> {
-        let position = |(&(log_id, partition), &last): (&(LogId, Partition), &Offset)| CommittedPosition {
-            log_id,
-            partition,
-            last,
-        };
-        self.0.iter().map(position).collect()
+    pub(super) fn list(&self) -> Vec<WrittenPartition> {
+        let written = |&(log_id, partition): &(LogId, Partition)| WrittenPartition { log_id, partition };
+        self.0.keys().map(written).collect()
     }
 
     pub(super) fn to_payload(&self) -> Result<String, SearchError> {
