@@ -108,8 +108,13 @@ pub const LANE_STEPS: &[&str] = &[
     "replay-index",
     "search-note",
 ];
-/// Steps that come only where nobody knows what became of a write.
-const RARE_STEPS: &[&str] = &["lane-settle", "lane-settled", "analytics-read-back"];
+/// Steps that come only where nobody knows what became of a write, or once for each partition that a process gets.
+const RARE_STEPS: &[&str] = &[
+    "lane-settle",
+    "lane-settled",
+    "analytics-read-back",
+    "search-note",
+];
 /// Steps of the edge.
 pub const EDGE_STEPS: &[&str] = &["edge-append", "edge-appended"];
 
@@ -186,7 +191,7 @@ fn ms(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(random.u64(range))
 }
 
-/// A step, and how often it is passed before: settling is rare, so its first time counts.
+/// A step, and how often it is passed before: of a rare step the first time counts.
 fn step(random: &mut fastrand::Rng, steps: &[&'static str]) -> (&'static str, u32) {
     let step = steps[random.usize(..steps.len())];
     let passes = random.u32(PASSES);

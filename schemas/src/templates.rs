@@ -18,7 +18,7 @@ pub enum IndexFamily {
     Audit,
     /// What was seen and done in each batch, and stubs; one index a month.
     Activity,
-    /// How far each partition was written; one index.
+    /// Which partitions were written; one index.
     Positions,
 }
 

@@ -217,7 +217,7 @@ pub trait Consumer: Send {
     /// First offset kept and the offset after the last durable record.
     fn offsets(&mut self, partition: Partition) -> Result<(Offset, Offset), ConsumerError>;
 
-    /// The offset after the last durable record of each, asked for together; without those that are not answered for.
+    /// The offset after the last durable record of each, asked for together.
     fn ends(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, ConsumerError>;
 
     /// Commits several partitions in one request, atomic for each; durable when answered.

@@ -13,6 +13,7 @@ use hindsight_engines::search::{
 use hindsight_engines::secret::Secret;
 use hindsight_schemas::documents::{ActivityDocument, AuditDocument};
 use hindsight_schemas::ids::{AuditId, BatchId, LogId, Partition, Position, SessionId, Topic};
+use hindsight_schemas::templates::IndexFamily;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -129,6 +130,22 @@ async fn another_process_finds_what_was_written_and_repeats_it() {
     )));
     assert_eq!(found(&engine).await, 8);
     assert_eq!(engine.written_partitions().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_partition_is_noted_once_and_before_its_first_document() {
+    let engine = open(12).await;
+    assert_eq!(engine.written_partitions().await.unwrap(), []);
+    engine.write(range(), creates(documents())).await.unwrap();
+    assert_eq!(engine.written_partitions().await.unwrap().len(), 1);
+    operate(reqwest::Method::DELETE, "hindsight-positions-g12", None).await;
+    engine.write(range(), creates(documents())).await.unwrap();
+    let other = open(12).await;
+    assert_eq!(other.written_partitions().await.unwrap(), []);
+    let path = format!("{}/_block/write", IndexFamily::Audit.pattern(12));
+    operate(reqwest::Method::PUT, &path, None).await;
+    assert!(other.write(range(), creates(documents())).await.is_err());
+    assert_eq!(other.written_partitions().await.unwrap().len(), 1);
 }
 
 /// The longest page is read in slices of one moment; the cursor goes on where it ends.

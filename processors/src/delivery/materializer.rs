@@ -42,7 +42,7 @@ impl Default for CutLimits {
     }
 }
 
-/// A record that blames itself: it goes to dead letters, with its bytes, before its offset is passed.
+/// A record that blames itself: it goes to dead letters, with the bytes that the log has of it, before its offset is passed.
 #[derive(Debug, Clone)]
 pub struct Poison {
     /// Where the record lies.

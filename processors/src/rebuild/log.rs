@@ -4,7 +4,8 @@
 //! **Invariants:** records of one partition are written in their order. What retention had taken when a partition's first
 //! page was read is not in its stretch ([`Applied::from`]), so objects are read after the log. **Failure:** what passes by
 //! itself is tried again; where retention overtakes the reading, the rebuild ends. **Bound:** [`PARTITIONS`] partitions at a
-//! time; of each a page of [`PAGE`] that is written, and one that is read and converted meanwhile.
+//! time; of each a page of [`PAGE`] that is written, one that is read and converted meanwhile, and what its reader has
+//! fetched ahead.
 
 use std::sync::Arc;
 

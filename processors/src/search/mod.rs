@@ -116,6 +116,7 @@ impl Materializer for SearchView {
             .write_encoded(range, batch.encoded.clone())
             .await
             .map_err(write_error)?;
+        debug_assert_eq!(outcomes.len(), batch.blamed.len(), "an outcome for each write");
         let rejected: Vec<Poison> = outcomes
             .into_iter()
             .zip(&batch.blamed)

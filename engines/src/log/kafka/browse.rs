@@ -51,7 +51,7 @@ impl Reader for Browser {
         let page = spawn_blocking(move || {
             let mut reading = match reading {
                 Some(reading) => reading,
-                None => Reading::begin(inner, partition, next)?,
+                None => Reading::begin(inner, partition, next),
             };
             let page = reading.page(most)?;
             Ok::<_, ConsumerError>((reading, page))
@@ -86,21 +86,21 @@ struct Reading {
 }
 
 impl Reading {
-    fn begin(inner: Arc<Inner>, partition: Partition, from: Offset) -> Result<Self, ConsumerError> {
-        let (first, end) = inner.offsets(partition)?;
-        Ok(Self {
+    fn begin(inner: Arc<Inner>, partition: Partition, from: Offset) -> Self {
+        Self {
             inner,
             partition,
-            next: from.max(first),
-            end,
+            next: from,
+            end: 0,
             member: None,
             over: None,
-        })
+        }
     }
 
     fn page(&mut self, most: ReadBounds) -> Result<Vec<StoredRecord>, ConsumerError> {
         if self.next >= self.end {
-            self.end = self.inner.offsets(self.partition)?.1;
+            let (first, end) = self.inner.offsets(self.partition)?;
+            (self.next, self.end) = (self.next.max(first), end);
         }
         let mut page = Page::new(most);
         while self.next < self.end && !page.is_full() {

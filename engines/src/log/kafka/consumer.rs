@@ -368,10 +368,11 @@ impl Consumer for KafkaConsumer {
     }
 
     fn ends(&mut self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, ConsumerError> {
-        let Some(member) = &self.member else {
-            return Ok(Vec::new());
-        };
-        self.inner.ask(|| member.ends(partitions))
+        match &self.member {
+            // librdkafka refuses to ask for nothing, which is no reason to give other questions a rest.
+            Some(member) if !partitions.is_empty() => self.inner.ask(|| member.ends(partitions)),
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn commit(&mut self, commits: &[Commit]) -> Result<(), ConsumerError> {

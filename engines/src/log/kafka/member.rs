@@ -230,17 +230,17 @@ impl Member {
             .map_err(|error| self.explained(error))
     }
 
-    /// Where partitions end, asked for in one request to each broker; without those that it has no answer for.
+    /// Where partitions end, asked for in one request to each broker; without those that the cluster does not know.
     pub(super) fn ends(&self, partitions: &[Partition]) -> Result<Vec<(Partition, Offset)>, String> {
         let mut asked = self.list(partitions);
         // In place of a time: ListOffsets takes it for the latest.
         asked
             .set_all_offsets(Place::End)
             .map_err(|error| error.to_string())?;
-        let answer = self
-            .connection
-            .client
-            .offsets_for_times(asked, self.request_timeout);
+        let client = &self.connection.client;
+        let answer = ask_again(self.request_timeout, |left| {
+            client.offsets_for_times(asked.clone(), left)
+        });
         let answer = answer.map_err(|error| error.to_string())?;
         let elements = answer.elements();
         let known = elements.iter().filter_map(|element| {

@@ -1,6 +1,6 @@
 //! Of which partitions something was written: a document for each, noted before the first document of a partition that
 //! this process writes, so that there is none without a note. How far it was then is told for people; the version is the
-//! offset, so that it never goes back.
+//! offset, so that it never goes back. An index that somebody deletes stays without the notes of running processes.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::super::{MAX_PAGE, SearchError, WriteRange, WrittenPartition};
 use super::ElasticsearchSearch;
-use super::bulk::{Action, Operation};
+use super::bulk::{Action, Landed, Operation};
 use super::client::Request;
 use super::indices::WILDCARDS;
 use crate::failpoint;
@@ -78,13 +78,16 @@ impl ElasticsearchSearch {
         });
         let index = self.names.positions();
         self.ensure_index(&index).await?;
-        self.bulk(&[Operation {
+        let id = format!("{log_id}/{partition}");
+        let note = Operation {
             action: Action::AtVersion(last),
             index,
-            id: format!("{log_id}/{partition}"),
+            id: id.clone(),
             body: body.to_string().into(),
-        }])
-        .await?;
+        };
+        if let Some(Landed::Unreadable(words)) = self.bulk(&[note]).await?.pop() {
+            return Err(SearchError::Engine(format!("note {id} was not taken: {words}")));
+        }
         self.noted.add(range);
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! How far each partition was written: kept in the payload of tantivy's commit, so that it is durable with the
-//! documents or not at all. It never goes back: a resend of an old record doesn't move it.
+//! documents or not at all. Which partitions there are is asked; how far
+//! they were is for people, and never goes back.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,9 @@
 //! The letters of records that a view refused. Their bytes are read from the log again: views let go of records when they
 //! have converted them, so that what is refused once in a long while doesn't take memory all the time.
 //!
-//! **Failure:** without an answer of the log there are no letters. Of a record that retention has taken meanwhile the
-//! letter says so, and has no bytes. **Bound:** a [`PAGE`], and the records that were refused.
+//! **Failure:** without an answer of the log there are no letters, nor where it ends before a record. Of one that retention
+//! has taken meanwhile the letter says so, and has no bytes. **Bound:** a [`PAGE`], and the records that were refused, a
+//! range's at most; the lanes of a view take turns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +29,16 @@ pub(crate) async fn letters(
         return Ok(Vec::new());
     };
     let wanted: BTreeSet<Offset> = poison.iter().map(|each| each.position.offset).collect();
-    let found = read_again(log, first.position.partition, &wanted).await?;
+    let partition = first.position.partition;
+    let found = read_again(log, partition, &wanted).await?;
+    if let Some(missing) = wanted.iter().rfind(|offset| !found.contains_key(offset)) {
+        let (kept_from, _) = log.offsets(partition).await?;
+        if *missing >= kept_from {
+            let words =
+                format!("the record at {partition} offset {missing} is not in the log that it was read from");
+            return Err(ConsumerError::Engine(words));
+        }
+    }
     let letter = |each: &Poison| match found.get(&each.position.offset) {
         Some(record) => dead_letter(view, each, record),
         None => {

@@ -45,6 +45,8 @@ pub(super) struct Tasks<M: Materializer> {
     pub(super) traces: Traces,
     /// Turns to convert, of the whole process.
     pub(super) conversions: Arc<Semaphore>,
+    /// The turn to write dead letters, of which there is one: what was refused is read again, a range at a time.
+    pub(super) letters: Arc<Semaphore>,
 }
 
 impl<M: Materializer> Tasks<M> {
@@ -116,7 +118,9 @@ impl<M: Materializer> Tasks<M> {
     pub(super) fn dead_letter(&self, to: Address, poison: Vec<Poison>) {
         let log = Arc::clone(&self.log);
         let name = self.materializer.name();
+        let turns = Arc::clone(&self.letters);
         self.answer(to, async move {
+            let _turn = turns.acquire_owned().await;
             let result = match letters(&*log, name, &poison).await {
                 Ok(letters) => log
                     .append(letters)

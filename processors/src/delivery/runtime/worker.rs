@@ -14,6 +14,7 @@ use hindsight_engines::failpoint;
 use hindsight_engines::log::{Commit, Consumer, ConsumerError, EventLog, Polled, Waker};
 use hindsight_schemas::ids::{Offset, Partition};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use super::pace::Turns;
 use super::tasks::{Address, Answer, Tasks};
@@ -80,6 +81,7 @@ impl<M: Materializer> Worker<M> {
             write_timeout: settings.write_timeout,
             traces: Traces::default(),
             conversions: share.conversions(),
+            letters: Arc::new(Semaphore::new(1)),
         };
         Ok(Self {
             consumer,
