@@ -73,6 +73,7 @@ impl KafkaLog {
     /// `append_timeout`.
     pub fn open(settings: Settings) -> Result<Self, OpenError> {
         settings.check()?;
+        native::give_back_large_pieces();
         let names = Names::new(&settings.prefix);
         let complaints = Complaints::default();
         let producer = Producer::start(settings.producer(), names.clone(), complaints.clone())?;

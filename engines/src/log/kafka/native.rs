@@ -1,7 +1,7 @@
 //! What the `rdkafka` crate leaves out of librdkafka and this log can't do without: where a partition ended and
 //! which partition failed (the crate drops topic and offset), the answer for each partition of a commit (the crate
-//! gives the first error only if all failed), the id of a topic, a queue for records alone, and a bell for
-//! two queues.
+//! gives the first error only if all failed), the id of a topic, a queue for records alone, a bell for two queues, and
+//! that what it frees goes back to the system.
 //!
 //! **Invariants:** a queue is destroyed before the client that it belongs to, because it keeps the client alive. What
 //! librdkafka lends (messages, lists, names) is copied before the event that holds it is destroyed; nothing borrowed
@@ -27,6 +27,17 @@ use super::bell::Bell;
 use super::context::Context;
 use super::names::Names;
 use crate::log::StoredRecord;
+
+/// Has the C library give back what librdkafka frees of answers of brokers, some MiB each. By itself it keeps memory of that
+/// size, once a piece of it was freed, for each thread that ever got an answer.
+pub(super) fn give_back_large_pieces() {
+    #[cfg(target_env = "gnu")]
+    {
+        const LARGE: std::ffi::c_int = 256 << 10;
+        // SAFETY: it takes two numbers, and may be called at any time.
+        unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+    }
+}
 
 /// What comes out of a consumer's queue.
 pub(super) enum Event {
