@@ -1,5 +1,6 @@
 //! What a process has used, by `/proc`; children and signals.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -30,6 +31,19 @@ impl Process {
     /// This one.
     pub fn this() -> Self {
         Self(std::process::id())
+    }
+
+    /// Has all its threads run on these cores alone (`0`, `1-3`), and what they start afterwards.
+    pub fn pin(self, cores: &str) -> anyhow::Result<()> {
+        let mut taskset = Command::new("taskset");
+        taskset.args(["--all-tasks", "--cpu-list", "--pid", cores, &self.0.to_string()]);
+        let output = taskset.output().context("taskset (util-linux) is needed")?;
+        anyhow::ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
     }
 
     /// User and system time of all its threads.

@@ -26,6 +26,8 @@ it('goes on after the back/forward cache, in the same document from a new keyfra
   await page.goto(`${site.url}/`);
   await edge.until('a keyframe', hasKeyframe);
   const [first] = [...edge.taken.values()].map(({ tab }) => tab);
+  // The cache does not take a page that waits for the answer of a keepalive request.
+  await page.waitForLoadState('networkidle');
   await page.goto(`${site.url}/two`);
   await edge.until(
     'the second page',

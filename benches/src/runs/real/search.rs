@@ -3,7 +3,8 @@
 //!
 //! The machine of Elasticsearch goes on compiling what it runs often, for about two million documents; until then it does a
 //! third of what it does later. So the bare loop runs [`WARM_UPS`] times before anything counts. Then both ways run in turn,
-//! [`ROUNDS`] times, each into empty indices.
+//! [`ROUNDS`] times, each into empty indices: first everything on the same cores, then Elasticsearch on one of its own, as
+//! it is in production, where `process` takes nothing from it.
 
 use std::time::{Duration, Instant};
 
@@ -49,35 +50,70 @@ pub(super) fn run(stage: &Stage, events: usize, report: &mut Report) -> anyhow::
     // Opened for its template, so that both have the same mapping.
     stage.wait(ElasticsearchSearch::open(stage.elasticsearch(), BARE_GENERATION))?;
     let bulks = warm_up(stage, &cluster, events)?;
-    let (mut rounds, mut edge, mut bare) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 0..ROUNDS {
-        let round = view(stage, &cluster, &format!("audited-{number}"), events)?;
-        rounds.push(round.drained);
-        edge.push(round.per_core_of_edge);
-        bare.push(stage.wait(cluster.bare_loop(&bulks))?);
-    }
-    rounds.sort_by(|one, other| one.per_s.total_cmp(&other.per_s));
-    let (drained, bare) = (rounds.swap_remove(ROUNDS / 2), median(&bare));
     report.note(format!(
         "audit: {events} events of samples/audit.jsonl with ids and actors of their own; after {WARM_UPS} bare loops the median of {ROUNDS} rounds of both ways in turn"
     ));
+    let shared = Rounds::run(stage, &cluster, "audited", events, &bulks)?;
     report.row(
         "audit events to acknowledged Kafka: per core of the edge",
-        median(&edge),
+        shared.per_core_of_edge,
         "events/s",
     );
-    report.row("bare bulk loop of the same documents, wall", bare, "events/s");
-    report
-        .row("Kafka to Elasticsearch: wall", drained.per_s, "events/s")
-        .beside("bare bulk loop of the same documents", bare)
-        .to_reach("at least 0.80 of the bound");
-    report.row(
-        "Kafka to Elasticsearch: per core of `process`",
-        drained.per_core,
-        "events/s",
-    );
-    drained.tell_cost("Kafka to Elasticsearch", report);
+    shared.tell("Kafka to Elasticsearch", report);
+    shared.drained.tell_cost("Kafka to Elasticsearch", report);
+    let cores = std::thread::available_parallelism()?.get();
+    if cores > 1 {
+        let (server, ourselves) = (stage.elasticsearch_process()?, Process::this());
+        server.pin("0")?;
+        ourselves.pin(&format!("1-{}", cores - 1))?;
+        let apart = Rounds::run(stage, &cluster, "apart", events, &bulks)?;
+        apart.tell("Kafka to Elasticsearch on a core of its own", report);
+        let all = format!("0-{}", cores - 1);
+        server.pin(&all)?;
+        ourselves.pin(&all)?;
+    }
     Ok(())
+}
+
+/// Both ways in turn.
+struct Rounds {
+    /// The median one.
+    drained: Drained,
+    bare: f64,
+    per_core_of_edge: f64,
+}
+
+impl Rounds {
+    fn run(
+        stage: &Stage,
+        cluster: &Cluster,
+        name: &str,
+        events: usize,
+        bulks: &[Bulk],
+    ) -> anyhow::Result<Self> {
+        let (mut views, mut edge, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+        for number in 0..ROUNDS {
+            let viewed = view(stage, cluster, &format!("{name}-{number}"), events)?;
+            views.push(viewed.drained);
+            edge.push(viewed.per_core_of_edge);
+            bare.push(stage.wait(cluster.bare_loop(bulks))?);
+        }
+        views.sort_by(|one, other| one.per_s.total_cmp(&other.per_s));
+        Ok(Self {
+            drained: views.swap_remove(ROUNDS / 2),
+            bare: median(&bare),
+            per_core_of_edge: median(&edge),
+        })
+    }
+
+    fn tell(&self, name: &str, report: &mut Report) {
+        report
+            .row(format!("{name}: wall"), self.drained.per_s, "events/s")
+            .beside("bare bulk loop of the same documents", self.bare)
+            .to_reach("at least 0.80 of the bound");
+        let per_core = self.drained.per_core;
+        report.row(format!("{name}: per core of `process`"), per_core, "events/s");
+    }
 }
 
 /// Has the view make the documents once, and writes them by themselves until the machine is warm.

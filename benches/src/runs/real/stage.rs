@@ -130,6 +130,13 @@ impl Stage {
         }
     }
 
+    /// Its process.
+    pub(super) fn elasticsearch_process(&self) -> anyhow::Result<Process> {
+        let path = self.folder.path().join("engines/elasticsearch/pid");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(Process(text.trim().parse()?))
+    }
+
     /// Another ClickHouse, with empty tables, and a client of it.
     pub(super) async fn bare_clickhouse(
         &self,
