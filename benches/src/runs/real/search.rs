@@ -18,6 +18,7 @@ use hindsight_benches::spread::median;
 use hindsight_chaos::installation::free_address;
 use hindsight_engines::search::elasticsearch::ElasticsearchSearch;
 use hindsight_schemas::ids::Topic;
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::drain::{Drained, begin, drain};
@@ -200,7 +201,8 @@ impl Cluster {
 
     async fn forget_all(&self) -> anyhow::Result<()> {
         let path = format!("{}/hindsight-*?ignore_unavailable=true", self.url);
-        self.client.delete(path).send().await?.error_for_status()?;
+        let answer = with_room(|| self.client.delete(&path)).await?;
+        answer.error_for_status()?;
         Ok(())
     }
 
@@ -240,29 +242,33 @@ impl Cluster {
         Ok(documents as f64 / started.elapsed().as_secs_f64())
     }
 
-    /// One bulk; where Elasticsearch has no room for it, again after a pause, as the view does.
     async fn bulk(&self, body: Bytes) -> anyhow::Result<()> {
         let url = format!("{}/_bulk", self.url);
-        let started = Instant::now();
-        loop {
-            let request = self
-                .client
-                .post(&url)
-                .header("content-type", "application/x-ndjson");
-            let answer = request.body(body.clone()).send().await?;
-            let is_full = answer.status() == reqwest::StatusCode::TOO_MANY_REQUESTS;
-            let answer: Value = answer.json().await?;
-            if !is_full {
-                let failed = answer["errors"] != Value::Bool(false);
-                anyhow::ensure!(!failed, "the bare loop failed: {answer}");
-                return Ok(());
-            }
-            anyhow::ensure!(
-                started.elapsed() < ROOM_WITHIN,
-                "the bare loop finds no room: {answer}"
-            );
-            tokio::time::sleep(ROOM_PAUSE).await;
+        let request = || {
+            let request = self.client.post(&url).body(body.clone());
+            request.header("content-type", "application/x-ndjson")
+        };
+        let answer: Value = with_room(request).await?.json().await?;
+        let failed = answer["errors"] != Value::Bool(false);
+        anyhow::ensure!(!failed, "the bare loop failed: {answer}");
+        Ok(())
+    }
+}
+
+/// Sends a request; where Elasticsearch has no room for it, again after a pause, as the view does.
+async fn with_room(request: impl Fn() -> RequestBuilder) -> anyhow::Result<Response> {
+    let started = Instant::now();
+    loop {
+        let answer = request().send().await?;
+        if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+            return Ok(answer);
         }
+        anyhow::ensure!(
+            started.elapsed() < ROOM_WITHIN,
+            "Elasticsearch finds no room: {}",
+            answer.text().await?
+        );
+        tokio::time::sleep(ROOM_PAUSE).await;
     }
 }
 

@@ -83,6 +83,10 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, words: &str) {
+        // What a closing client leaves in its queue comes here too, and an end is no complaint.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         self.complaints.note(error.rdkafka_error_code(), words);
         tracing::warn!(client = self.client, %error, words, "kafka client complains");
     }
