@@ -134,7 +134,9 @@ impl Stage {
     pub(super) fn elasticsearch_process(&self) -> anyhow::Result<Process> {
         let path = self.folder.path().join("engines/elasticsearch/pid");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        Ok(Process(text.trim().parse()?))
+        // Behind the number is when it started.
+        let number = text.split_whitespace().next().context("no process number")?;
+        Ok(Process(number.parse()?))
     }
 
     /// Another ClickHouse, with empty tables, and a client of it.
