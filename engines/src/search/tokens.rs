@@ -10,7 +10,12 @@ pub const WORD_CHARS: usize = 255;
 /// The words of a text, in lower case.
 pub fn words(text: &str) -> impl Iterator<Item = String> {
     let mut rest = Spans::new(text);
-    std::iter::from_fn(move || rest.next().map(|(from, to)| text[from..to].to_lowercase()))
+    std::iter::from_fn(move || {
+        let (from, to) = rest.next()?;
+        let mut word = String::with_capacity(to - from);
+        push_word(&mut word, &text[from..to]);
+        Some(word)
+    })
 }
 
 /// Adds a word of a text, in lower case.

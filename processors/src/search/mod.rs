@@ -141,12 +141,12 @@ impl Materializer for SearchView {
     }
 
     async fn has_rows(&self, partition: Partition) -> Result<bool, ViewError> {
-        let committed = self
+        let written = self
             .engine
             .written_partitions()
             .await
             .map_err(|error| ViewError(error.to_string()))?;
-        Ok(committed.iter().any(|position| position.partition == partition))
+        Ok(written.iter().any(|of| of.partition == partition))
     }
 }
 

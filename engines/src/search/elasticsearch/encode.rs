@@ -30,12 +30,14 @@ pub(crate) struct New {
     pub(super) content_sha256: [u8; 32],
 }
 
+pub(super) type Visit = (ProjectId, SessionId);
+
 /// What a document is of, which says where it lies.
 #[derive(Debug)]
 pub(super) enum Of {
     Audit(AuditId),
     /// A batch of a visit.
-    Visit(ProjectId, SessionId),
+    Visit(Visit),
 }
 
 impl EncodedWrite {
@@ -68,7 +70,7 @@ pub(super) fn encode(writes: Vec<SearchWrite>) -> Result<Encoded, SearchError> {
             SearchWrite::CreateActivity(of) => {
                 document::activity(&of, &mut scratch)?;
                 EncodedWrite::Create(New {
-                    of: Of::Visit(of.batch.project.clone(), of.session_id()),
+                    of: Of::Visit((of.batch.project.clone(), of.session_id())),
                     id: of.document_id(),
                     body: Bytes::copy_from_slice(&scratch),
                     content_sha256: of.content_sha256,

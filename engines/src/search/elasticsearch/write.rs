@@ -8,16 +8,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use hindsight_schemas::canonical::hex;
-use hindsight_schemas::ids::{ProjectId, SessionId};
 use hindsight_schemas::reason::Reason;
 
 use super::super::{SearchError, WriteOutcome, place};
 use super::ElasticsearchSearch;
 use super::bulk::{Action, Landed, Operation};
 use super::document::{STUB, StoredIdentity};
-use super::encode::{EncodedWrite, New, Of};
-
-type Visit = (ProjectId, SessionId);
+use super::encode::{EncodedWrite, New, Of, Visit};
 
 /// A document, and the index in which it is to lie.
 struct Placed<'a> {
@@ -31,15 +28,15 @@ impl Placed<'_> {
     }
 
     /// The visit of a batch.
-    fn visit(&self) -> Option<Visit> {
+    fn visit(&self) -> Option<&Visit> {
         match &self.new.of {
             Of::Audit(_) => None,
-            Of::Visit(project, session) => Some((project.clone(), *session)),
+            Of::Visit(visit) => Some(visit),
         }
     }
 
     fn is_of(&self, visits: &HashSet<Visit>) -> bool {
-        !visits.is_empty() && self.visit().is_some_and(|visit| visits.contains(&visit))
+        self.visit().is_some_and(|visit| visits.contains(visit))
     }
 
     fn operation(&self) -> Operation {
@@ -111,7 +108,7 @@ impl ElasticsearchSearch {
 
     /// Creates documents of different ids.
     async fn create_round(&self, news: &[&Placed<'_>]) -> Result<Vec<WriteOutcome>, SearchError> {
-        let sessions: HashSet<Visit> = news.iter().filter_map(|new| new.visit()).collect();
+        let sessions: HashSet<Visit> = news.iter().filter_map(|new| new.visit()).cloned().collect();
         let before = self.erased(&sessions).await?;
         let (gone, open): (Vec<&Placed>, Vec<&Placed>) =
             news.iter().copied().partition(|new| new.is_of(&before));
@@ -174,7 +171,7 @@ impl ElasticsearchSearch {
         };
         let index = match &new.of {
             Of::Audit(id) => self.names.audit(*id),
-            Of::Visit(_, session) => self.names.activity(*session),
+            Of::Visit((_, session)) => self.names.activity(*session),
         };
         Some(Placed { new, index })
     }

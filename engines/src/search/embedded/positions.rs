@@ -1,6 +1,6 @@
 //! How far each partition was written: kept in the payload of tantivy's commit, so that it is durable with the
-//! documents or not at all. Which partitions there are is asked; how far
-//! they were is for people, and never goes back.
+//! documents or not at all. Which partitions there are is asked; how far they were is for people,
+//! and never goes back.
 
 use std::collections::BTreeMap;
 

@@ -34,8 +34,10 @@ pub(crate) async fn letters(
     if let Some(missing) = wanted.iter().rfind(|offset| !found.contains_key(offset)) {
         let (kept_from, _) = log.offsets(partition).await?;
         if *missing >= kept_from {
-            let words =
-                format!("the record at {partition} offset {missing} is not in the log that it was read from");
+            let words = format!(
+                "the record at {partition} offset {missing} is not in the log that it was read from: the log has lost its \
+                 tail, or an older one was put in its place"
+            );
             return Err(ConsumerError::Engine(words));
         }
     }
