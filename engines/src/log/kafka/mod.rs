@@ -39,8 +39,6 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use hindsight_schemas::ids::{LogId, Offset, Partition, Position, Topic};
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::Consumer as _;
-use rdkafka::error::KafkaError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -224,18 +222,9 @@ impl EventLog for KafkaLog {
     }
 
     async fn members(&self, group: &str) -> Result<usize, ConsumerError> {
-        self.inner.intact()?;
-        let inner = Arc::clone(&self.inner);
-        let reader = inner
-            .readers
-            .of(group, &inner.settings, &inner.names, &inner.complaints)?;
-        let name = inner.names.group(group);
-        let asked = spawn_blocking(move || {
-            let found = reader.fetch_group_list(Some(&name), inner.settings.request_timeout)?;
-            Ok(found.groups().iter().map(|group| group.members().len()).sum())
-        });
-        let found: Result<usize, KafkaError> = asked.await.map_err(member::engine)?;
-        found.map_err(member::engine)
+        let (inner, group) = (Arc::clone(&self.inner), group.to_owned());
+        let asked = spawn_blocking(move || inner.members(&group)).await;
+        asked.map_err(member::engine)?
     }
 
     fn reader(&self, partition: Partition, from: Offset) -> Box<dyn Reader> {
