@@ -20,6 +20,7 @@ use crate::engines::infra_dev;
 use crate::field::{Field, SESSION_TIMEOUT, data_topics, project};
 use crate::installation::Role;
 use crate::load::{Writer, write_one};
+use crate::oracle::tables::Tables;
 use crate::proxy::Weather;
 use crate::schedule::{Fault, Link, Target, Trouble};
 
@@ -67,6 +68,7 @@ pub async fn inflict(field: &Field, fault: &Fault, number: u64) -> anyhow::Resul
         Fault::Busy(status, lasts) => {
             bad_weather(field, Link::Elasticsearch, Weather::Answering(status), lasts).await;
         }
+        Fault::Forgets(lasts) => forgets(field, lasts).await?,
         Fault::ReadOnly(lasts) => read_only(field, lasts).await?,
         Fault::AddPartition => add_partition(field).await?,
         Fault::Erase => erase(field, number).await?,
@@ -124,6 +126,17 @@ async fn bad_weather(field: &Field, link: Link, weather: Weather, lasts: Duratio
     proxy.set(weather);
     tokio::time::sleep(lasts).await;
     proxy.set(Weather::Clear);
+}
+
+/// What was written meanwhile and not answered may be written again only after a look whether it is there.
+async fn forgets(field: &Field, lasts: Duration) -> anyhow::Result<()> {
+    let proxy = field.proxies[&Link::ClickHouse].lock().await;
+    proxy.set(Weather::AnswersLost);
+    tokio::time::sleep(lasts).await;
+    let clickhouse = field.clickhouse.lock().await;
+    let forgotten = Tables::new(&clickhouse.url).forget_tokens().await;
+    proxy.set(Weather::Clear);
+    forgotten
 }
 
 async fn read_only(field: &Field, lasts: Duration) -> anyhow::Result<()> {

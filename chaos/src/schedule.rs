@@ -72,6 +72,8 @@ pub enum Fault {
     KillBroker(usize, Duration),
     /// The network to a server is bad for a while.
     Network(Link, Trouble, Duration),
+    /// ClickHouse's answers are lost for a while, and it has forgotten all tokens of inserts when they come again.
+    Forgets(Duration),
     /// Elasticsearch answers with this status for a while.
     Busy(u16, Duration),
     /// Elasticsearch's indices are read-only for a while.
@@ -137,6 +139,7 @@ const KINDS: &[fn(&mut fastrand::Rng) -> Fault] = &[
     |random| Fault::Network(link(random), Trouble::Cut, ms(random, WEATHER_MS)),
     |random| Fault::Network(link(random), Trouble::Hang, ms(random, WEATHER_MS)),
     |random| Fault::Network(link(random), Trouble::Delay, ms(random, WEATHER_MS)),
+    |random| Fault::Forgets(ms(random, WEATHER_MS)),
     |random| Fault::Busy(if random.bool() { 429 } else { 503 }, ms(random, WEATHER_MS)),
     |random| Fault::ReadOnly(ms(random, WEATHER_MS)),
     |random| Fault::Kill(Target::Ingest(random.usize(..INGEST))),
@@ -223,6 +226,7 @@ impl Fault {
             Self::Network(_, Trouble::Delay, _) => "delay",
             Self::Network(_, Trouble::Hang, _) => "hang",
             Self::Network(_, Trouble::Lose, _) => "lose",
+            Self::Forgets(_) => "forget",
             Self::Busy(..) => "busy",
             Self::ReadOnly(_) => "read-only",
             Self::AddPartition => "partition",
@@ -253,7 +257,7 @@ mod tests {
             faults.iter().map(|planned| planned.fault.kind()).collect()
         };
         for seed in 0..20 {
-            assert_eq!(kinds(seed).len(), 15, "seed {seed}");
+            assert_eq!(kinds(seed).len(), 16, "seed {seed}");
         }
     }
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
+use hindsight_schemas::ddl::Dialect;
 
 use super::Findings;
 use super::truth::{Truth, VIEW_GENERATION};
 use crate::engines::{CLICKHOUSE_PASSWORD, CLICKHOUSE_USER};
 
 const BATCH: &str = "concat(project, '/', toString(session_id), '/', tab, '/', toString(seq))";
+/// Tables that lanes insert into.
+const WRITTEN: [&str; 4] = ["batches", "recorder_events", "audit_events", "segments"];
 const AUDIT: &str = "concat(project, '/', toString(id))";
 
 /// A ClickHouse server, asked beneath everything.
@@ -44,6 +47,23 @@ impl Tables {
             bail!("clickhouse: {status} {text}");
         }
         Ok(text)
+    }
+
+    /// Has it forget which inserts it took: a window of none, then the one that roles ask for at their start.
+    pub async fn forget_tokens(&self) -> anyhow::Result<()> {
+        const WINDOW: &str = "non_replicated_deduplication_window";
+        let mut settings = Dialect::Embedded.table_settings().iter();
+        let kept = settings.find(|(name, _)| *name == WINDOW);
+        let (_, kept) = kept.context("tables are made with a window")?;
+        for table in WRITTEN {
+            for window in ["0", kept] {
+                self.ask(&format!(
+                    "ALTER TABLE hindsight_g{VIEW_GENERATION}.{table} MODIFY SETTING {WINDOW} = {window}"
+                ))
+                .await?;
+            }
+        }
+        Ok(())
     }
 
     /// Compares every table with the log.

@@ -17,7 +17,7 @@ use hindsight_schemas::reason::Reason;
 
 use super::RebuildError;
 use super::again::Tries;
-use super::reach::{Reach, Stretch};
+use super::reach::{Reach, Stretch, lost_tail};
 use crate::delivery::{Materializer, Poison, RangeName, WriteError};
 
 /// What one look brings.
@@ -196,12 +196,15 @@ impl<M: Materializer> Reading<'_, M> {
         }
         let mut records = self.reader.page(PAGE).await?;
         // A read begins without a word at the first record that is kept.
-        let (from, _) = self.log.offsets(self.partition).await?;
+        let (from, end) = self.log.offsets(self.partition).await?;
+        let (partition, to) = (self.partition, self.stretch.to);
         if from > at {
-            let partition = self.partition;
             return Err(RebuildError::Overtaken { partition, at, from });
         }
-        records.retain(|record| record.position.offset < self.stretch.to);
+        if end < to {
+            return Err(lost_tail(partition, end, to));
+        }
+        records.retain(|record| record.position.offset < to);
         prepare(self.view, records).await
     }
 
@@ -376,11 +379,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn retention_that_overtakes_the_reading_is_told() {
+    async fn a_log_that_loses_its_beginning_or_its_end_meanwhile_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let (log, view) = (log_of(folder.path(), 3).await, view_of(folder.path()));
         let (partition, stretch) = reach_of(&log, 3).await.partitions().next().unwrap();
-        let page = async |log: &EmbeddedLog| {
+        let page = async |log: &EmbeddedLog, stretch| {
             let mut reading = Reading {
                 log,
                 reader: log.reader(partition, 1),
@@ -393,9 +396,15 @@ mod tests {
             };
             reading.page().await
         };
-        assert!(page(&log).await.unwrap().is_some());
+        assert!(page(&log, stretch).await.unwrap().is_some());
+        let longer = Stretch {
+            to: stretch.to + 2,
+            ..stretch
+        };
+        let lost = page(&log, longer).await.err().expect("something is missing");
+        assert!(lost.to_string().contains("lost its tail"), "{lost}");
         let log = forgotten(folder.path(), log);
-        let overtaken = page(&log).await.err().expect("something is missing");
+        let overtaken = page(&log, stretch).await.err().expect("something is missing");
         assert!(
             overtaken.to_string().contains("the records 1 to 3 of partition"),
             "{overtaken}"

@@ -141,13 +141,18 @@ fn goes_on(
     let pending = Intent::read(commit).and_then(|intent| intent.pending);
     let spoken_of = pending.map_or(commit.offset, |last| last.saturating_add(1));
     if spoken_of > end {
-        return Err(RebuildError::Unsure(format!(
-            "partition {partition} ends before {end} and the view's commit speaks of records before {spoken_of}: the log \
-             has lost its tail, or is another one, so the view would lose what it has of these; docs/guarantees.md says \
-             what to do about a log that is older"
-        )));
+        return Err(lost_tail(partition, end, spoken_of));
     }
     Ok(commit.offset)
+}
+
+/// A log that ends before what the view has of it.
+pub(super) fn lost_tail(partition: Partition, end: Offset, spoken_of: Offset) -> RebuildError {
+    RebuildError::Unsure(format!(
+        "partition {partition} ends before {end} and the view's commit speaks of records before {spoken_of}: the log has lost \
+         its tail, or is another one, so the view would lose what it has of these; docs/guarantees.md says what to do about a \
+         log that is older"
+    ))
 }
 
 #[cfg(test)]
