@@ -6,7 +6,11 @@
 //!
 //! Macros: `{db}` the view generation's database, `{engine:Replacing(version)}`, `{settings}`.
 
+mod shape;
+
 use sha2::{Digest as _, Sha256};
+
+pub use shape::{Shape, clauses_of, unquoted};
 
 /// The database of the views for people.
 pub const PEOPLE_DATABASE: &str = "hindsight";

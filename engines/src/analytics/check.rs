@@ -3,23 +3,15 @@
 //!
 //! **Invariant:** nothing is changed here. **Failure**: a refusal that names both values and the remedy.
 
-use hindsight_schemas::ddl::{self, Dialect};
-use hindsight_schemas::row_binary::Row;
-use hindsight_schemas::rows::{AuditRow, Batch, RecorderEvent, Segment, Session};
+use hindsight_schemas::ddl::{self, Dialect, Shape};
+use hindsight_schemas::row_binary::Row as _;
+use hindsight_schemas::rows::Segment;
 use serde::Deserialize;
 
 use super::{Analytics, MigrateError, Query, query_rows};
 
 /// The first version that marks an error within a result, so that a cut result is never taken for a whole one.
 const LEAST_VERSION: (u32, u32) = (25, 11);
-
-const TABLES: [(&str, &[&str]); 5] = [
-    (RecorderEvent::TABLE, RecorderEvent::COLUMNS),
-    (Batch::TABLE, Batch::COLUMNS),
-    (Session::TABLE, Session::COLUMNS),
-    (Segment::TABLE, Segment::COLUMNS),
-    (AuditRow::TABLE, AuditRow::COLUMNS),
-];
 
 #[derive(Deserialize)]
 struct Version {
@@ -31,7 +23,8 @@ struct Version {
 struct Table {
     name: String,
     engine_full: String,
-    columns: Vec<String>,
+    /// Names and types.
+    columns: Vec<(String, String)>,
 }
 
 pub(super) async fn check(
@@ -50,13 +43,13 @@ pub(super) async fn check(
         return Err(MigrateError::Version { found, least });
     }
     let database = ddl::database(generation);
-    let sql = "SELECT t.name AS name, t.engine_full AS engine_full, groupArray(c.name) AS columns \
+    let sql = "SELECT t.name AS name, t.engine_full AS engine_full, groupArray((c.name, c.type)) AS columns \
                FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name \
                WHERE t.database = {database:String} GROUP BY name, engine_full";
     let tables: Vec<Table> = query_rows(engine, Query::new(sql).param("database", database.as_str())).await?;
-    for (name, columns) in TABLES {
-        let table = tables.iter().find(|table| table.name == name);
-        compare(&format!("{database}.{name}"), table, columns, dialect)?;
+    for shape in Shape::all() {
+        let table = tables.iter().find(|table| table.name == shape.table);
+        compare(&database, table, &shape, dialect)?;
     }
     Ok(())
 }
@@ -69,21 +62,22 @@ fn is_recent(version: &str) -> bool {
 }
 
 fn compare(
-    name: &str,
+    database: &str,
     table: Option<&Table>,
-    columns: &[&str],
+    shape: &Shape,
     dialect: Dialect,
 ) -> Result<(), MigrateError> {
+    let name = format!("{database}.{}", shape.table);
     let differs = |property: String, found: &str, wanted: &str, remedy: String| {
         Err(MigrateError::Differs {
-            table: name.into(),
+            table: name.clone(),
             property,
             found: found.into(),
             wanted: wanted.into(),
             remedy,
         })
     };
-    let view = if name.ends_with(Segment::TABLE) {
+    let view = if shape.table == Segment::TABLE {
         "replay-index"
     } else {
         "analytics"
@@ -92,11 +86,23 @@ fn compare(
     let Some(table) = table else {
         return differs("it".into(), "gone", "a table that was migrated", rebuild());
     };
-    if let Some(missing) = columns
-        .iter()
-        .find(|column| !table.columns.iter().any(|there| there == *column))
-    {
-        return differs(format!("column {missing}"), "missing", "there", rebuild());
+    for (column, wanted) in &shape.columns {
+        let there = table.columns.iter().find(|(there, _)| there == column);
+        let Some((_, found)) = there else {
+            return differs(format!("column {column}"), "missing", "there", rebuild());
+        };
+        if ddl::unquoted(found) != *wanted {
+            return differs(format!("the type of column {column}"), found, wanted, rebuild());
+        }
+    }
+    let (keys, ttl) = ddl::clauses_of(&table.engine_full).unwrap_or_default();
+    if keys != shape.keys {
+        return differs("its order".into(), &keys, &shape.keys, rebuild());
+    }
+    if removed_at(&ttl) != shape.ttl {
+        let found = if ttl.is_empty() { "not set" } else { &ttl };
+        let remedy = format!("ALTER TABLE {name} MODIFY TTL {}", shape.ttl);
+        return differs("its TTL".into(), found, &shape.ttl, remedy);
     }
     let engine = table.engine_full.split('(').next().unwrap_or_default();
     if engine != dialect.engine_name() {
@@ -110,6 +116,15 @@ fn compare(
         }
     }
     Ok(())
+}
+
+/// The rules of a TTL that remove rows: others move parts to slower disks, as an operator likes.
+fn removed_at(ttl: &str) -> String {
+    let rules = ttl.split(", ");
+    let removing: Vec<&str> = rules
+        .filter(|rule| !rule.contains(" TO DISK ") && !rule.contains(" TO VOLUME "))
+        .collect();
+    removing.join(", ")
 }
 
 /// The value of a setting in an engine's full text.
@@ -129,38 +144,94 @@ fn same(found: &str, wanted: &str) -> bool {
 mod tests {
     use super::*;
 
-    const FULL: &str = "ReplacingMergeTree(version) PARTITION BY toYYYYMM(a) ORDER BY b TTL expires_at SETTINGS \
+    const FULL: &str = "ReplacingMergeTree(version) PARTITION BY toYYYYMM(started_at) ORDER BY (project, \
+        toStartOfHour(started_at), session_id, tab, seq) TTL expires_at SETTINGS \
         non_replicated_deduplication_window = 10000, fsync_after_insert = true, fsync_part_directory = 1, \
         index_granularity = 8192";
 
-    fn check(engine_full: &str) -> Result<(), String> {
-        let table = Table {
+    fn batches() -> Shape {
+        let mut shapes = Shape::all().into_iter();
+        shapes.find(|shape| shape.table == "batches").unwrap()
+    }
+
+    fn check(engine_full: &str, alter: impl FnOnce(&mut Vec<(String, String)>)) -> Result<(), String> {
+        let mut table = Table {
             name: "batches".into(),
             engine_full: engine_full.into(),
-            columns: vec!["project".into()],
+            columns: batches().columns,
         };
-        compare("g.batches", Some(&table), &["project"], Dialect::Embedded).map_err(|error| error.to_string())
+        alter(&mut table.columns);
+        compare("g", Some(&table), &batches(), Dialect::Embedded).map_err(|error| error.to_string())
     }
 
     #[test]
     fn what_a_promise_rests_on_is_named_with_both_values_and_the_remedy() {
-        assert_eq!(check(FULL), Ok(()));
-        let small = check(&FULL.replace("= 10000", "= 100")).unwrap_err();
+        assert_eq!(check(FULL, |_| {}), Ok(()));
+        for (there, altered, words) in [
+            (
+                "= 10000",
+                "= 100",
+                &[
+                    "non_replicated_deduplication_window is 100, 10000 is needed",
+                    "ALTER TABLE g.batches MODIFY SETTING",
+                ][..],
+            ),
+            (
+                "fsync_after_insert = true, ",
+                "",
+                &["fsync_after_insert is not set, 1 is needed"],
+            ),
+            (
+                "Replacing",
+                "",
+                &["engine is MergeTree, ReplacingMergeTree is needed"],
+            ),
+            (
+                " TTL expires_at",
+                " TTL received_at + toIntervalDay(1)",
+                &[
+                    "its TTL is received_at + toIntervalDay(1), expires_at is needed",
+                    "ALTER TABLE g.batches MODIFY TTL expires_at",
+                ],
+            ),
+            (
+                " TTL expires_at",
+                "",
+                &["its TTL is not set, expires_at is needed"],
+            ),
+            (
+                ", tab, seq)",
+                ")",
+                &["its order is PARTITION BY", "hindsight rebuild analytics"],
+            ),
+        ] {
+            let said = check(&FULL.replace(there, altered), |_| {}).unwrap_err();
+            assert!(words.iter().all(|words| said.contains(words)), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_column_of_another_type_would_take_other_values_and_is_named() {
+        let gone = check(FULL, |columns| {
+            columns.remove(0);
+        });
+        assert!(gone.unwrap_err().contains("column project is missing"));
+        let wider = check(FULL, |columns| {
+            let received_at = columns.iter_mut().find(|(name, _)| name == "received_at");
+            received_at.unwrap().1 = "DateTime64(3, 'UTC')".into();
+        });
+        let words = wider.unwrap_err();
         assert!(
-            small.contains("non_replicated_deduplication_window is 100, 10000 is needed")
-                && small.contains("ALTER TABLE g.batches MODIFY SETTING"),
-            "{small}"
+            words.contains(
+                "the type of column received_at is DateTime64(3, 'UTC'), DateTime64(6, 'UTC') is needed"
+            ) && words.contains("hindsight rebuild analytics"),
+            "{words}"
         );
-        let unsynced = check(&FULL.replace("fsync_after_insert = true, ", "")).unwrap_err();
-        assert!(
-            unsynced.contains("fsync_after_insert is not set, 1 is needed"),
-            "{unsynced}"
-        );
-        let other = check(&FULL.replace("Replacing", "")).unwrap_err();
-        assert!(
-            other.contains("engine is MergeTree, ReplacingMergeTree is needed"),
-            "{other}"
-        );
+        let colder = " TTL started_at + toIntervalDay(90) TO VOLUME 'cold', expires_at";
+        let moved = check(&FULL.replace(" TTL expires_at", colder), |_| {});
+        assert_eq!(moved, Ok(()), "parts may lie where an operator likes");
+        let more = check(FULL, |columns| columns.push(("mine".into(), "String".into())));
+        assert_eq!(more, Ok(()), "a column more is somebody's own");
     }
 
     #[test]

@@ -397,10 +397,8 @@ mod tests {
             reading.page().await
         };
         assert!(page(&log, stretch).await.unwrap().is_some());
-        let longer = Stretch {
-            to: stretch.to + 2,
-            ..stretch
-        };
+        let mut longer = stretch;
+        longer.to += 2;
         let lost = page(&log, longer).await.err().expect("something is missing");
         assert!(lost.to_string().contains("lost its tail"), "{lost}");
         let log = forgotten(folder.path(), log);

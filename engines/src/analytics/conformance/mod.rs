@@ -27,6 +27,7 @@ pub async fn check_all(engine: &dyn Analytics) {
     tables::ten_megabytes_are_one_part(engine).await;
     tables::bad_data_are_rejected(engine).await;
     tables::migrations_can_be_repeated(engine).await;
+    tables::an_altered_table_is_refused(engine).await;
     statements::parameters_arrive_as_they_are(engine).await;
     statements::errors_carry_the_engines_code(engine).await;
     statements::an_error_in_mid_stream_is_not_a_short_result(engine).await;

@@ -8,7 +8,8 @@ use super::super::{
     Analytics, InsertError, MAX_BLOCK_BYTES, Settles, blocks_of, catch_up, find_rows, table_rows,
 };
 use super::{
-    audit_row, batch_row, column, count, event_row, fresh, insert, insert_block, segment_row, session_row,
+    audit_row, batch_row, column, count, event_row, execute, fresh, insert, insert_block, segment_row,
+    session_row,
 };
 
 pub(super) async fn columns_are_those_of_the_rows(engine: &dyn Analytics) {
@@ -150,4 +151,36 @@ pub(super) async fn migrations_can_be_repeated(engine: &dyn Analytics) {
     assert_eq!(count(engine, &format!("{database}.batches")).await, 1);
     let recorded = count(engine, &format!("{database}.schema_migrations FINAL")).await;
     assert_eq!(recorded, hindsight_schemas::ddl::MIGRATIONS.len() as u64);
+}
+
+/// What somebody altered by hand is told with both values, and is fine again when it is altered back.
+pub(super) async fn an_altered_table_is_refused(engine: &dyn Analytics) {
+    let database = fresh(engine, 909).await;
+    for (altered, back, told) in [
+        (
+            "MODIFY COLUMN received_at DateTime64(3, 'UTC')",
+            "MODIFY COLUMN received_at DateTime64(6, 'UTC')",
+            "the type of column received_at is DateTime64(3, 'UTC'), DateTime64(6, 'UTC') is needed",
+        ),
+        (
+            "MODIFY TTL received_at + INTERVAL 1 DAY",
+            "MODIFY TTL expires_at",
+            "expires_at is needed",
+        ),
+        ("REMOVE TTL", "MODIFY TTL expires_at", "its TTL is not set"),
+        (
+            "MODIFY SETTING non_replicated_deduplication_window = 0",
+            "MODIFY SETTING non_replicated_deduplication_window = 10000",
+            "non_replicated_deduplication_window is 0, 10000 is needed",
+        ),
+    ] {
+        execute(engine, &format!("ALTER TABLE {database}.batches {altered}")).await;
+        let refused = engine.migrate(909).await.expect_err(altered).to_string();
+        assert!(
+            refused.contains(told) && refused.contains("batches"),
+            "{altered}: {refused}"
+        );
+        execute(engine, &format!("ALTER TABLE {database}.batches {back}")).await;
+        engine.migrate(909).await.expect(back);
+    }
 }

@@ -38,7 +38,8 @@ pub enum OpenError {
     },
     /// A topic could not be made, for now or because `log.replication` is too high.
     #[error(
-        "topic {topic} could not be created with {copies} copies: there are fewer brokers than log.replication asks for;          start more, or lower it"
+        "topic {topic} could not be created with {copies} copies: there are fewer brokers than log.replication asks for; \
+         start more, or lower it"
     )]
     TooFewBrokers {
         /// The topic's name in the cluster.

@@ -13,7 +13,7 @@ use super::context::Complaints;
 use super::identity::Identity;
 use super::meters;
 use super::names::Names;
-use super::native::describe;
+use super::native::{Untold, describe};
 use super::patience::ask_again;
 use super::producer::Producer;
 use super::readers::Readers;
@@ -96,7 +96,9 @@ impl Inner {
             .with_client(|client| describe(client, &self.names.all(), timeout, || None));
         match found {
             Ok(found) => self.identity.compare(&found),
-            Err(words) => tracing::debug!(words, "topics could not be described"),
+            Err(Untold::Denied(words) | Untold::Unanswered(words)) => {
+                tracing::debug!(words, "topics could not be described");
+            }
         }
     }
 

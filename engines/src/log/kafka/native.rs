@@ -331,6 +331,31 @@ pub(super) struct Description {
     pub(super) copies: Vec<usize>,
 }
 
+/// Why the cluster does not tell about a topic.
+pub(super) enum Untold {
+    /// The user lacks the right: waiting does not change it.
+    Denied(String),
+    /// It may pass.
+    Unanswered(String),
+}
+
+impl Untold {
+    /// A broker's refusal, in words that name the topic.
+    pub(super) fn of(code: RDKafkaErrorCode, words: String) -> Self {
+        use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
+        match code {
+            ClusterAuthorizationFailed | TopicAuthorizationFailed => Self::Denied(words),
+            _ => Self::Unanswered(words),
+        }
+    }
+}
+
+impl From<String> for Untold {
+    fn from(words: String) -> Self {
+        Self::Unanswered(words)
+    }
+}
+
 /// Asks for topics by name, answered in the same order; `None` for one that does not exist. Gives up sooner when
 /// `hopeless` knows that there will be no answer.
 pub(super) fn describe<C: rdkafka::ClientContext>(
@@ -338,7 +363,7 @@ pub(super) fn describe<C: rdkafka::ClientContext>(
     topics: &[String],
     timeout: Duration,
     hopeless: impl Fn() -> Option<String>,
-) -> Result<Vec<Option<Description>>, String> {
+) -> Result<Vec<Option<Description>>, Untold> {
     let names: Result<Vec<CString>, _> = topics.iter().map(|topic| CString::new(topic.as_str())).collect();
     let names = names.map_err(|_| "a topic's name contains a zero byte".to_owned())?;
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
@@ -362,7 +387,7 @@ pub(super) fn describe<C: rdkafka::ClientContext>(
         c::rd_kafka_AdminOptions_destroy(options);
         let event = queue.wait(timeout + Duration::from_secs(1), hopeless)?;
         if c::rd_kafka_event_error(event.ptr()) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(text(c::rd_kafka_event_error_string(event.ptr())));
+            return Err(text(c::rd_kafka_event_error_string(event.ptr())).into());
         }
         let result = c::rd_kafka_event_DescribeTopics_result(event.ptr());
         let mut count = 0;
@@ -374,17 +399,18 @@ pub(super) fn describe<C: rdkafka::ClientContext>(
 }
 
 /// SAFETY: the description lives while this runs.
-unsafe fn description(of: *const c::rd_kafka_TopicDescription_t) -> Result<Option<Description>, String> {
+unsafe fn description(of: *const c::rd_kafka_TopicDescription_t) -> Result<Option<Description>, Untold> {
     unsafe {
         let error = c::rd_kafka_TopicDescription_error(of);
         match RDKafkaErrorCode::from(c::rd_kafka_error_code(error)) {
             RDKafkaErrorCode::NoError => {}
             RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopicId => return Ok(None),
-            _ => {
-                return Err(format!(
-                    "{}: {}",
-                    text(c::rd_kafka_TopicDescription_name(of)),
-                    text(c::rd_kafka_error_string(error))
+            code => {
+                let name = text(c::rd_kafka_TopicDescription_name(of));
+                let said = text(c::rd_kafka_error_string(error));
+                return Err(Untold::of(
+                    code,
+                    format!("topic {name} can't be described (DESCRIBE): {said}"),
                 ));
             }
         }

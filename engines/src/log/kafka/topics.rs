@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use hindsight_schemas::ids::Topic;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::Client;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::RDKafkaErrorCode;
@@ -17,7 +19,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::context::{Complaints, Context};
 use super::error::OpenError;
 use super::names::{Names, TOPICS};
-use super::native::{Description, describe};
+use super::native::{Description, Untold, describe};
 use super::settings::Settings;
 
 /// One wait for a topic that was just made to be known everywhere.
@@ -55,11 +57,13 @@ pub(super) fn prepare<C: rdkafka::ClientContext>(
     names: &Names,
     complaints: &Complaints,
 ) -> Result<Vec<Description>, OpenError> {
-    let unreachable = |words: String| {
+    let untold = |untold: Untold| {
         let (brokers, hopeless) = (settings.brokers.clone(), complaints.hopeless());
-        match hopeless {
-            Some(words) => OpenError::Denied { brokers, words },
-            None => OpenError::Unreachable {
+        match (untold, hopeless) {
+            (Untold::Denied(words), _) | (Untold::Unanswered(_), Some(words)) => {
+                OpenError::Denied { brokers, words }
+            }
+            (Untold::Unanswered(words), None) => OpenError::Unreachable {
                 brokers,
                 words: complaints.explain(&words),
             },
@@ -71,23 +75,24 @@ pub(super) fn prepare<C: rdkafka::ClientContext>(
         })
     };
     let admin = admin(settings, complaints)?;
-    let mut found = look().map_err(unreachable)?;
+    let mut found = look().map_err(untold)?;
     let deadline = Instant::now() + settings.append_timeout;
     for (topic, _) in TOPICS.iter().zip(&found).filter(|(_, found)| found.is_none()) {
         create(&admin, settings, names, *topic)?;
     }
     while found.iter().any(Option::is_none) {
         if Instant::now() > deadline {
-            return Err(unreachable("topics that were made are not known yet".into()));
+            let words = "topics that were made are not known yet";
+            return Err(untold(words.to_owned().into()));
         }
         std::thread::sleep(SETTLE);
-        found = look().map_err(unreachable)?;
+        found = look().map_err(untold)?;
     }
-    let mut configs = configs_of(&admin, settings, names).map_err(unreachable)?;
+    let mut configs = configs_of(&admin, settings, names).map_err(untold)?;
     // A broker that has not heard of a new topic yet answers with nothing.
     while configs.iter().any(BTreeMap::is_empty) && Instant::now() < deadline {
         std::thread::sleep(SETTLE);
-        configs = configs_of(&admin, settings, names).map_err(unreachable)?;
+        configs = configs_of(&admin, settings, names).map_err(untold)?;
     }
     let found: Vec<Description> = found.into_iter().flatten().collect();
     for ((topic, description), config) in TOPICS.iter().zip(&found).zip(&configs) {
@@ -183,22 +188,26 @@ fn configs_of(
     admin: &AdminClient<Context>,
     settings: &Settings,
     names: &Names,
-) -> Result<Vec<BTreeMap<String, String>>, String> {
+) -> Result<Vec<BTreeMap<String, String>>, Untold> {
     let all = names.all();
     let asked: Vec<_> = all.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
     let options = AdminOptions::new().request_timeout(Some(settings.append_timeout));
     let answers = block_on(admin.describe_configs(&asked, &options)).map_err(|error| error.to_string())?;
-    let config = |answer: Result<rdkafka::admin::ConfigResource, RDKafkaErrorCode>| {
+    let config = |(answer, name): (Result<ConfigResource, RDKafkaErrorCode>, &String)| {
         let entries = match answer {
+            Ok(config) => config.entries,
             Err(RDKafkaErrorCode::UnknownTopicOrPartition) => Vec::new(),
-            answer => answer.map_err(|code| code.to_string())?.entries,
+            Err(code) => {
+                let words = format!("the settings of topic {name} can't be read (DESCRIBE_CONFIGS): {code}");
+                return Err(Untold::of(code, words));
+            }
         };
         let entries = entries
             .into_iter()
             .map(|entry| (entry.name, entry.value.unwrap_or_default()));
         Ok(entries.collect())
     };
-    answers.into_iter().map(config).collect()
+    answers.into_iter().zip(&all).map(config).collect()
 }
 
 /// The first thing about a topic that would break a promise.

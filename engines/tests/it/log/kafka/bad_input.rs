@@ -59,6 +59,66 @@ async fn a_wrong_password_is_told_at_once() {
     }
 }
 
+/// Rights reach a broker a moment after they are given.
+async fn refused_for(settings: &Settings, right: &str) {
+    let started = Instant::now();
+    loop {
+        let error = refusal(settings.clone()).await;
+        let words = error.to_string();
+        assert!(matches!(error, OpenError::Denied { .. }), "{words}");
+        assert!(words.contains("the rights of the user"), "{words}");
+        if words.contains(right) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "not for want of {right}: {words}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_right_is_told_at_once_by_its_name() {
+    let broker = tokio::task::spawn_blocking(steady).await.unwrap();
+    let settings = broker.settings_of_a_stranger();
+    let (prefix, longest) = (settings.prefix.clone(), settings.append_timeout);
+    let made = open(Settings {
+        prefix: prefix.clone(),
+        ..broker.settings()
+    });
+    drop(made.await.unwrap());
+    let allow = async |operation: &'static str| {
+        let prefix = prefix.clone();
+        let allowed = tokio::task::spawn_blocking(move || broker.allow(&prefix, operation));
+        allowed.await.unwrap();
+    };
+
+    let started = Instant::now();
+    refused_for(&settings, "(DESCRIBE)").await;
+    assert!(started.elapsed() < longest, "it waited for the time-out");
+    allow("Describe").await;
+    refused_for(&settings, "(DESCRIBE_CONFIGS)").await;
+    allow("DescribeConfigs").await;
+
+    let started = Instant::now();
+    let log = loop {
+        match open(settings.clone()).await {
+            Ok(log) => break log,
+            Err(error) => assert!(started.elapsed() < PATIENCE, "{error}"),
+        }
+    };
+    let words = log.append(vec![record("lost")]).await.unwrap_err().to_string();
+    assert!(words.contains("give the user the right to write"), "{words}");
+    let mut consumer = reader(&log, "stranger");
+    let words = loop {
+        match consumer.poll(Duration::from_millis(100)) {
+            Ok(_) => assert!(started.elapsed() < PATIENCE, "it is not told"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(
+        words.contains("give the user the right to read the group"),
+        "{words}"
+    );
+}
+
 #[tokio::test]
 async fn the_right_password_over_tls_opens() {
     let broker = tokio::task::spawn_blocking(steady).await.unwrap();

@@ -96,6 +96,20 @@ impl Broker {
 
     /// As [`Broker::settings`], over TLS with a password.
     pub(super) fn secure_settings(&self, mechanism: &str, password: &str) -> Settings {
+        self.settings_of("hindsight", mechanism, password)
+    }
+
+    /// As [`Broker::secure_settings`], of one who has no rights but those of [`Broker::allow`].
+    pub(super) fn settings_of_a_stranger(&self) -> Settings {
+        self.settings_of("stranger", "PLAIN", "stranger-secret")
+    }
+
+    /// The stranger may do this to the topics of a prefix.
+    pub(super) fn allow(&self, prefix: &str, operation: &str) {
+        self.node("allow", &[prefix, "--operation", operation]);
+    }
+
+    fn settings_of(&self, username: &str, mechanism: &str, password: &str) -> Settings {
         Settings {
             brokers: self.secure_brokers.clone(),
             tls: Some(Tls {
@@ -104,7 +118,7 @@ impl Broker {
             }),
             sasl: Some(Sasl {
                 mechanism: mechanism.into(),
-                username: "hindsight".into(),
+                username: username.into(),
                 password: password.into(),
             }),
             ..self.settings()
@@ -113,17 +127,18 @@ impl Broker {
 
     /// `kill -9`.
     pub(super) fn kill(&self) {
-        self.node("kill");
+        self.node("kill", &[]);
     }
 
     /// Starts it again over what it left, and waits until it answers.
     pub(super) fn revive(&self) {
-        self.node("start");
+        self.node("start", &[]);
     }
 
-    fn node(&self, what: &str) {
+    fn node(&self, what: &str, more: &[&str]) {
         let mut command = Command::new(dev().join("kafka-node"));
-        let status = command.arg(what).arg(&self.folder).arg("1").status().unwrap();
+        let command = command.arg(what).arg(&self.folder).arg("1").args(more);
+        let status = command.status().unwrap();
         assert!(status.success(), "kafka-node {what}");
     }
 }
