@@ -6,4 +6,5 @@ mod child;
 mod clients;
 mod conformance;
 mod crash;
+mod hung;
 mod parent;

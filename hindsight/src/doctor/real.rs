@@ -4,10 +4,11 @@
 
 use std::time::Instant;
 
-use hindsight_engines::analytics::look_at_server;
+use hindsight_engines::analytics::{self, look_at_server};
 use hindsight_engines::log::kafka::{self, KafkaLog, OpenError};
+use hindsight_engines::search::SearchError;
 use hindsight_engines::search::elasticsearch::ElasticsearchSearch;
-use hindsight_engines::segments::{Access, open_s3};
+use hindsight_engines::segments::{Access, StoreError, open_s3};
 
 use super::{Finding, Status};
 use crate::engines::{kafka_settings, search_generation_of};
@@ -95,6 +96,7 @@ async fn clickhouse(settings: &Settings) -> Finding {
             };
             answered("clickhouse", &options.url, started, tables)
         }
+        Err(error @ analytics::OpenError::Away { .. }) => away("clickhouse", &error, "clickhouse.url"),
         Err(error) => failed("clickhouse", &error),
     }
 }
@@ -104,10 +106,11 @@ async fn elasticsearch(settings: &Settings) -> Finding {
     let (urls, started) = (options.urls.join(", "), Instant::now());
     let generation = match search_generation_of(settings).await {
         Ok(generation) => generation,
-        Err(error) => return failed("search", &error),
+        Err(error) => return store_failed("search", &error),
     };
     match ElasticsearchSearch::look(options, generation).await {
         Ok(()) => answered("search", &urls, started, "its indices can be written"),
+        Err(error @ SearchError::Engine(_)) => away("search", &error, "search.urls"),
         Err(error) => failed("search", &error),
     }
 }
@@ -122,7 +125,7 @@ async fn s3(settings: &Settings) -> Finding {
             started,
             "puts, reads and conditions do as they must",
         ),
-        Err(error) => failed("segments", &error),
+        Err(error) => store_failed("segments", &error),
     }
 }
 
@@ -140,4 +143,17 @@ fn failed(check: &'static str, error: &dyn std::error::Error) -> Finding {
     let causes = std::iter::successors(Some(error), |error| error.source());
     let words: Vec<String> = causes.map(ToString::to_string).collect();
     Finding::new(check, Status::Fail, words.join(": "))
+}
+
+/// One that does not answer has no words of its own for what to do.
+fn away(check: &'static str, error: &dyn std::error::Error, setting: &str) -> Finding {
+    let remedy = format!("see that it runs and can be reached from here, or correct {setting}");
+    failed(check, error).remedy(remedy)
+}
+
+fn store_failed(check: &'static str, error: &StoreError) -> Finding {
+    match error {
+        StoreError::Engine { .. } => away(check, error, "segments.endpoint"),
+        refused => failed(check, refused),
+    }
 }

@@ -6,6 +6,7 @@ mod bad_states;
 mod crash;
 mod damage;
 mod dead_letters;
+mod doctor;
 mod double;
 mod gaps;
 mod import;

@@ -20,7 +20,7 @@ struct Refused {
 const AT_ONCE_S: u64 = 40;
 
 /// A closed port, for what must not be reached.
-fn nowhere() -> String {
+pub(crate) fn nowhere() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
