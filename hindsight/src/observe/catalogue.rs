@@ -198,6 +198,8 @@ catalogue! {
             "Rows of erased sessions that a late writer had put back, removed again";
         hindsight_scrub_records_total Counter ["view", "outcome"] Always,
             "Records of the log that were looked for in a view, by how they stand there: found, twin, erased, expired, refused (a dead letter), missing, twice, different, unreadable, or unknown (the view did not answer)";
+        hindsight_scrub_interval_seconds Gauge [] Always,
+            "How often this process takes samples (scrub.interval_seconds); 0: never";
         hindsight_scrub_seconds Histogram [] Event,
             "One look at a sample in all views";
         hindsight_scrub_completed_timestamp_seconds Gauge [] Event,

@@ -30,6 +30,8 @@ impl Scrub {
         erased: &ErasedSessions,
     ) -> anyhow::Result<Option<Self>> {
         let interval = Duration::from_secs(settings.scrub.interval_seconds);
+        // Also 0: an alert must tell what is switched off from what does not come.
+        metrics::gauge!("hindsight_scrub_interval_seconds").set(interval.as_secs_f64());
         if interval.is_zero() {
             tracing::info!("the views are not compared with the log (scrub.interval_seconds is 0)");
             return Ok(None);

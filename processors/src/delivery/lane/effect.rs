@@ -103,7 +103,9 @@ pub enum Alarm {
     RowsWithoutCommit,
     /// The commit is none of ours.
     #[error(
-        "the commit at {offset} was set by hand: every range up to the log's end is settled, which is slow"
+        "the commit at {offset} was set by hand: every range up to the log's end is settled, which is slow; if it was set \
+         forward, records before it are not in this view: `hindsight scrub --all` finds them, `hindsight rebuild analytics` \
+         or `search` brings them back, replays need the commit set back (docs/guarantees.md, 'Setting offsets back')"
     )]
     CommitByHand {
         /// Where.
@@ -130,7 +132,9 @@ impl Alarm {
 pub enum LaneError {
     /// Offsets mean something else than they did.
     #[error(
-        "offset {known} was read before but the log ends at {log_end}: this is not the same log any more"
+        "offset {known} was read before but the log ends at {log_end}: this is not the same log any more, it lost its end, \
+         or the commit was set beyond it; mend log.brokers or set the commit back, else see docs/guarantees.md, 'The log is \
+         older'; `hindsight scrub --all` compares what the log has with the views"
     )]
     LogIdentity {
         /// What was known.
