@@ -12,7 +12,7 @@ use hindsight_schemas::ids::{LogId, Topic};
 
 use super::meters;
 use super::names::{Names, TOPICS};
-use super::native::Description;
+use super::native::about::Description;
 
 /// The topics of the start.
 pub(super) struct Identity {

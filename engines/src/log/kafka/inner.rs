@@ -13,7 +13,7 @@ use super::context::Complaints;
 use super::identity::Identity;
 use super::meters;
 use super::names::Names;
-use super::native::{Untold, describe};
+use super::native::about::{Untold, describe};
 use super::patience::ask_again;
 use super::producer::Producer;
 use super::readers::Readers;

@@ -1,12 +1,14 @@
 //! What the `rdkafka` crate leaves out of librdkafka and this log can't do without: where a partition ended and
 //! which partition failed (the crate drops topic and offset), the answer for each partition of a commit (the crate
-//! gives the first error only if all failed), the id of a topic, a queue for records alone, a bell for two queues, and
-//! that what it frees goes back to the system.
+//! gives the first error only if all failed), what the cluster says about a topic, a queue for records
+//! alone, a bell for two queues, and that what it frees goes back to the system.
 //!
 //! **Invariants:** a queue is destroyed before the client that it belongs to, because it keeps the client alive. What
 //! librdkafka lends (messages, lists, names) is copied before the event that holds it is destroyed; nothing borrowed
 //! leaves this file.
 #![allow(unsafe_code)] // Calls C, as the binding of libchdb does; nothing else of the log does.
+
+pub(super) mod about;
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::{NonNull, null_mut};
@@ -17,11 +19,9 @@ use bytes::Bytes;
 use hindsight_schemas::ids::{LogId, Offset, Partition, Position};
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as c;
-use rdkafka::client::Client;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
-use uuid::Uuid;
 
 use super::bell::Bell;
 use super::context::Context;
@@ -320,114 +320,6 @@ impl Raw {
             _ => RDKafkaLogLevel::Debug,
         };
         Event::Logged(level, text(facility), text(line))
-    }
-}
-
-/// What the cluster says about a topic.
-pub(super) struct Description {
-    /// Changes when a topic is deleted and made again.
-    pub(super) id: LogId,
-    /// The copies of each partition.
-    pub(super) copies: Vec<usize>,
-}
-
-/// Why the cluster does not tell about a topic.
-pub(super) enum Untold {
-    /// The user lacks the right: waiting does not change it.
-    Denied(String),
-    /// It may pass.
-    Unanswered(String),
-}
-
-impl Untold {
-    /// A broker's refusal, in words that name the topic.
-    pub(super) fn of(code: RDKafkaErrorCode, words: String) -> Self {
-        use RDKafkaErrorCode::{ClusterAuthorizationFailed, TopicAuthorizationFailed};
-        match code {
-            ClusterAuthorizationFailed | TopicAuthorizationFailed => Self::Denied(words),
-            _ => Self::Unanswered(words),
-        }
-    }
-}
-
-impl From<String> for Untold {
-    fn from(words: String) -> Self {
-        Self::Unanswered(words)
-    }
-}
-
-/// Asks for topics by name, answered in the same order; `None` for one that does not exist. Gives up sooner when
-/// `hopeless` knows that there will be no answer.
-pub(super) fn describe<C: rdkafka::ClientContext>(
-    client: &Client<C>,
-    topics: &[String],
-    timeout: Duration,
-    hopeless: impl Fn() -> Option<String>,
-) -> Result<Vec<Option<Description>>, Untold> {
-    let names: Result<Vec<CString>, _> = topics.iter().map(|topic| CString::new(topic.as_str())).collect();
-    let names = names.map_err(|_| "a topic's name contains a zero byte".to_owned())?;
-    let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-    // SAFETY: client and names live during the call, which copies the names; options and collection are destroyed
-    // here, the queue by its guard. The answer is read before its event is destroyed.
-    unsafe {
-        let rk = client.native_ptr();
-        let queue = Answers(c::rd_kafka_queue_new(rk));
-        let options =
-            c::rd_kafka_AdminOptions_new(rk, c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
-        let mut refusal: [c_char; 256] = [0; 256];
-        c::rd_kafka_AdminOptions_set_request_timeout(
-            options,
-            milliseconds(timeout),
-            refusal.as_mut_ptr(),
-            refusal.len(),
-        );
-        let collection = c::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
-        c::rd_kafka_DescribeTopics(rk, collection, options, queue.0);
-        c::rd_kafka_TopicCollection_destroy(collection);
-        c::rd_kafka_AdminOptions_destroy(options);
-        let event = queue.wait(timeout + Duration::from_secs(1), hopeless)?;
-        if c::rd_kafka_event_error(event.ptr()) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(text(c::rd_kafka_event_error_string(event.ptr())).into());
-        }
-        let result = c::rd_kafka_event_DescribeTopics_result(event.ptr());
-        let mut count = 0;
-        let descriptions = c::rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        (0..count)
-            .map(|index| description(*descriptions.add(index)))
-            .collect()
-    }
-}
-
-/// SAFETY: the description lives while this runs.
-unsafe fn description(of: *const c::rd_kafka_TopicDescription_t) -> Result<Option<Description>, Untold> {
-    unsafe {
-        let error = c::rd_kafka_TopicDescription_error(of);
-        match RDKafkaErrorCode::from(c::rd_kafka_error_code(error)) {
-            RDKafkaErrorCode::NoError => {}
-            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopicId => return Ok(None),
-            code => {
-                let name = text(c::rd_kafka_TopicDescription_name(of));
-                let said = text(c::rd_kafka_error_string(error));
-                return Err(Untold::of(
-                    code,
-                    format!("topic {name} can't be described (DESCRIBE): {said}"),
-                ));
-            }
-        }
-        let id = c::rd_kafka_TopicDescription_topic_id(of);
-        let high = c::rd_kafka_Uuid_most_significant_bits(id).cast_unsigned();
-        let low = c::rd_kafka_Uuid_least_significant_bits(id).cast_unsigned();
-        let mut count = 0;
-        let partitions = c::rd_kafka_TopicDescription_partitions(of, &mut count);
-        let copies = (0..count).map(|index| {
-            let mut copies = 0;
-            c::rd_kafka_TopicPartitionInfo_replicas(*partitions.add(index), &mut copies);
-            copies
-        });
-        Ok(Some(Description {
-            id: LogId(Uuid::from_u64_pair(high, low)),
-            copies: copies.collect(),
-        }))
     }
 }
 

@@ -225,6 +225,8 @@ impl Producer {
         if !Arc::ptr_eq(&current, producer) {
             return;
         }
+        let words = format!("{words}{}", remedy(code));
+        self.complaints.note(Some(code), &words);
         tracing::error!(%code, words, "producer is broken, making a new one");
         match make(&self.config, &self.complaints) {
             Ok(new) => *current = Arc::new(new),
@@ -253,19 +255,26 @@ fn headers(record: &NewRecord) -> OwnedHeaders {
 
 /// The engine's words, with the remedy where there is one.
 fn words_of(error: &KafkaError) -> String {
+    format!("{error}{}", error.rdkafka_error_code().map_or("", remedy))
+}
+
+/// What to do about an error, if that is known.
+fn remedy(code: RDKafkaErrorCode) -> &'static str {
     use RDKafkaErrorCode::{
-        MessageSizeTooLarge, MessageTimedOut, NotEnoughReplicas, NotEnoughReplicasAfterAppend,
-        TopicAuthorizationFailed, UnknownTopicOrPartition,
+        ClusterAuthorizationFailed, MessageSizeTooLarge, MessageTimedOut, NotEnoughReplicas,
+        NotEnoughReplicasAfterAppend, TopicAuthorizationFailed, UnknownTopicOrPartition,
     };
-    let remedy = match error.rdkafka_error_code() {
-        Some(MessageSizeTooLarge) => "; raise the topic's max.message.bytes, or lower limits.record_bytes",
-        Some(TopicAuthorizationFailed) => "; give the user the right to write to the topic",
-        Some(NotEnoughReplicas | NotEnoughReplicasAfterAppend) => {
+    match code {
+        MessageSizeTooLarge => "; raise the topic's max.message.bytes, or lower limits.record_bytes",
+        // Who may write to no topic at all may not begin to write either.
+        TopicAuthorizationFailed | ClusterAuthorizationFailed => {
+            "; give the user the right to write to the topic"
+        }
+        NotEnoughReplicas | NotEnoughReplicasAfterAppend => {
             "; fewer brokers are in sync than min.insync.replicas asks for: bring them back"
         }
-        Some(UnknownTopicOrPartition) => "; the topic or partition is gone",
-        Some(MessageTimedOut) => "; no acknowledgement within the bound",
+        UnknownTopicOrPartition => "; the topic or partition is gone",
+        MessageTimedOut => "; no acknowledgement within the bound",
         _ => "",
-    };
-    format!("{error}{remedy}")
+    }
 }

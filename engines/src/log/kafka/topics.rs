@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures::executor::block_on;
 use hindsight_schemas::ids::Topic;
-use rdkafka::admin::{
-    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
-};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::Client;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::RDKafkaErrorCode;
@@ -19,7 +17,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::context::{Complaints, Context};
 use super::error::OpenError;
 use super::names::{Names, TOPICS};
-use super::native::{Description, Untold, describe};
+use super::native::about::{Description, Untold, configs, describe};
 use super::settings::Settings;
 
 /// One wait for a topic that was just made to be known everywhere.
@@ -88,11 +86,16 @@ pub(super) fn prepare<C: rdkafka::ClientContext>(
         std::thread::sleep(SETTLE);
         found = look().map_err(untold)?;
     }
-    let mut configs = configs_of(&admin, settings, names).map_err(untold)?;
+    let look = || {
+        configs(client, &names.all(), settings.append_timeout, || {
+            complaints.hopeless()
+        })
+    };
+    let mut configs = look().map_err(untold)?;
     // A broker that has not heard of a new topic yet answers with nothing.
     while configs.iter().any(BTreeMap::is_empty) && Instant::now() < deadline {
         std::thread::sleep(SETTLE);
-        configs = configs_of(&admin, settings, names).map_err(untold)?;
+        configs = look().map_err(untold)?;
     }
     let found: Vec<Description> = found.into_iter().flatten().collect();
     for ((topic, description), config) in TOPICS.iter().zip(&found).zip(&configs) {
@@ -181,33 +184,6 @@ fn wanted(settings: &Settings, topic: Topic) -> Vec<(&'static str, String)> {
         ("message.timestamp.type", "LogAppendTime".into()),
         ("unclean.leader.election.enable", "false".into()),
     ]
-}
-
-/// The settings of each topic as the broker that is asked knows them; none where it does not know the topic.
-fn configs_of(
-    admin: &AdminClient<Context>,
-    settings: &Settings,
-    names: &Names,
-) -> Result<Vec<BTreeMap<String, String>>, Untold> {
-    let all = names.all();
-    let asked: Vec<_> = all.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-    let options = AdminOptions::new().request_timeout(Some(settings.append_timeout));
-    let answers = block_on(admin.describe_configs(&asked, &options)).map_err(|error| error.to_string())?;
-    let config = |(answer, name): (Result<ConfigResource, RDKafkaErrorCode>, &String)| {
-        let entries = match answer {
-            Ok(config) => config.entries,
-            Err(RDKafkaErrorCode::UnknownTopicOrPartition) => Vec::new(),
-            Err(code) => {
-                let words = format!("the settings of topic {name} can't be read (DESCRIBE_CONFIGS): {code}");
-                return Err(Untold::of(code, words));
-            }
-        };
-        let entries = entries
-            .into_iter()
-            .map(|entry| (entry.name, entry.value.unwrap_or_default()));
-        Ok(entries.collect())
-    };
-    answers.into_iter().zip(&all).map(config).collect()
 }
 
 /// The first thing about a topic that would break a promise.
