@@ -61,7 +61,7 @@ impl View {
     fn bytes(self) -> usize {
         match self {
             View::Analytics | View::Replay => 16 * MIB,
-            View::Search => 10 * MIB,
+            View::Search => 12 * MIB,
         }
     }
 }
