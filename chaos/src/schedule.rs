@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// Faults of one round; then everything is drained and counted.
+/// Faults of one round, about; then everything is drained and counted.
 pub const FAULTS_OF_A_ROUND: usize = 8;
 /// Between the starts of two faults.
 const BETWEEN_MS: std::ops::Range<u64> = 200..4_000;
@@ -167,9 +167,29 @@ pub fn schedule(seed: u64, faults: usize) -> Vec<Vec<Planned>> {
             KINDS[kind](&mut random)
         })
         .collect();
-    all.chunks(FAULTS_OF_A_ROUND)
+    let rounds = rounds_of(all);
+    rounds
+        .iter()
         .map(|faults| one_round(faults, &mut random))
         .collect()
+}
+
+/// Rounds, such that no process stands still between its look at the lease and its write while ClickHouse forgets: no guard
+/// of ours can tell a write that was sent then from a first one.
+fn rounds_of(all: Vec<Fault>) -> Vec<Vec<Fault>> {
+    let (forgets, others): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|fault| matches!(fault, Fault::Forgets(_)));
+    let mut rounds: Vec<Vec<Fault>> = others.chunks(FAULTS_OF_A_ROUND).map(<[_]>::to_vec).collect();
+    let stands = |fault: &Fault| matches!(fault, Fault::Stands(..) | Fault::Freeze(..));
+    for forget in forgets {
+        let fit = rounds.iter_mut().filter(|round| !round.iter().any(stands));
+        match fit.min_by_key(|round| round.len()) {
+            Some(round) => round.push(forget),
+            None => rounds.push(vec![forget]),
+        }
+    }
+    rounds
 }
 
 fn by_chance(random: &mut fastrand::Rng) -> usize {
@@ -248,6 +268,21 @@ mod tests {
         assert_eq!(schedule(7, 60), schedule(7, 60));
         assert_ne!(schedule(7, 60), schedule(8, 60));
         assert_eq!(schedule(7, 60).iter().map(Vec::len).sum::<usize>(), 60);
+    }
+
+    #[test]
+    fn nobody_stands_still_while_clickhouse_forgets() {
+        for seed in 0..50 {
+            let rounds = schedule(seed, 60);
+            assert_eq!(rounds.iter().map(Vec::len).sum::<usize>(), 60);
+            for round in rounds {
+                let has = |kind: &str| round.iter().any(|planned| planned.fault.kind() == kind);
+                assert!(
+                    !has("forget") || !(has("stands") || has("freeze")),
+                    "seed {seed}: {round:?}"
+                );
+            }
+        }
     }
 
     #[test]

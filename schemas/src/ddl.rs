@@ -10,7 +10,7 @@ mod shape;
 
 use sha2::{Digest as _, Sha256};
 
-pub use shape::{Shape, clauses_of, unquoted};
+pub use shape::{Shape, clauses_of, unquoted, version_of};
 
 /// The database of the views for people.
 pub const PEOPLE_DATABASE: &str = "hindsight";

@@ -23,6 +23,8 @@ struct Version {
 struct Table {
     name: String,
     engine_full: String,
+    /// The statement that makes it.
+    made: String,
     /// Names and types.
     columns: Vec<(String, String)>,
 }
@@ -43,9 +45,9 @@ pub(super) async fn check(
         return Err(MigrateError::Version { found, least });
     }
     let database = ddl::database(generation);
-    let sql = "SELECT t.name AS name, t.engine_full AS engine_full, groupArray((c.name, c.type)) AS columns \
-               FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name \
-               WHERE t.database = {database:String} GROUP BY name, engine_full";
+    let sql = "SELECT t.name AS name, t.engine_full AS engine_full, t.create_table_query AS made, \
+               groupArray([c.name, c.type]) AS columns FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name \
+               WHERE t.database = {database:String} GROUP BY name, engine_full, made";
     let tables: Vec<Table> = query_rows(engine, Query::new(sql).param("database", database.as_str())).await?;
     for shape in Shape::all() {
         let table = tables.iter().find(|table| table.name == shape.table);
@@ -96,13 +98,28 @@ fn compare(
         }
     }
     let (keys, ttl) = ddl::clauses_of(&table.engine_full).unwrap_or_default();
+    let version = ddl::version_of(&table.engine_full);
+    if version != shape.version {
+        return differs(
+            "the version of its rows".into(),
+            &version,
+            &shape.version,
+            rebuild(),
+        );
+    }
     if keys != shape.keys {
         return differs("its order".into(), &keys, &shape.keys, rebuild());
     }
-    if removed_at(&ttl) != shape.ttl {
+    let (moving, removing): (Vec<&str>, Vec<&str>) = rules(&ttl).into_iter().partition(|rule| moves(rule));
+    if removing != [shape.ttl.as_str()] {
         let found = if ttl.is_empty() { "not set" } else { &ttl };
-        let remedy = format!("ALTER TABLE {name} MODIFY TTL {}", shape.ttl);
+        let all = [vec![shape.ttl.as_str()], moving].concat().join(", ");
+        let remedy = format!("ALTER TABLE {name} MODIFY TTL {all}");
         return differs("its TTL".into(), found, &shape.ttl, remedy);
+    }
+    if columns_of(&table.made).contains(" TTL ") {
+        let remedy = format!("ALTER TABLE {name} MODIFY COLUMN <the column> REMOVE TTL");
+        return differs("the TTL of a column".into(), "set", "none", remedy);
     }
     let engine = table.engine_full.split('(').next().unwrap_or_default();
     if engine != dialect.engine_name() {
@@ -118,13 +135,30 @@ fn compare(
     Ok(())
 }
 
-/// The rules of a TTL that remove rows: others move parts to slower disks, as an operator likes.
-fn removed_at(ttl: &str) -> String {
-    let rules = ttl.split(", ");
-    let removing: Vec<&str> = rules
-        .filter(|rule| !rule.contains(" TO DISK ") && !rule.contains(" TO VOLUME "))
-        .collect();
-    removing.join(", ")
+/// The rules of a TTL: commas within parentheses are of a function.
+fn rules(ttl: &str) -> Vec<&str> {
+    let mut depth = 0;
+    let parts = ttl.split(|letter| {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    });
+    parts.map(str::trim).collect()
+}
+
+/// Whether a rule only moves or packs parts, as an operator likes; any other removes rows.
+fn moves(rule: &str) -> bool {
+    [" TO DISK ", " TO VOLUME ", " RECOMPRESS "]
+        .iter()
+        .any(|word| rule.contains(word))
+}
+
+/// What a table's statement says of its columns.
+fn columns_of(made: &str) -> &str {
+    made.split_once(") ENGINE = ").map_or("", |(columns, _)| columns)
 }
 
 /// The value of a setting in an engine's full text.
@@ -158,6 +192,7 @@ mod tests {
         let mut table = Table {
             name: "batches".into(),
             engine_full: engine_full.into(),
+            made: format!("CREATE TABLE g.batches (`seq` UInt32 CODEC(ZSTD(1))) ENGINE = {engine_full}"),
             columns: batches().columns,
         };
         alter(&mut table.columns);
@@ -200,6 +235,11 @@ mod tests {
                 &["its TTL is not set, expires_at is needed"],
             ),
             (
+                "MergeTree(version)",
+                "MergeTree(received_at)",
+                &["the version of its rows is received_at, version is needed"],
+            ),
+            (
                 ", tab, seq)",
                 ")",
                 &["its order is PARTITION BY", "hindsight rebuild analytics"],
@@ -227,11 +267,40 @@ mod tests {
             ) && words.contains("hindsight rebuild analytics"),
             "{words}"
         );
-        let colder = " TTL started_at + toIntervalDay(90) TO VOLUME 'cold', expires_at";
-        let moved = check(&FULL.replace(" TTL expires_at", colder), |_| {});
-        assert_eq!(moved, Ok(()), "parts may lie where an operator likes");
         let more = check(FULL, |columns| columns.push(("mine".into(), "String".into())));
         assert_eq!(more, Ok(()), "a column more is somebody's own");
+    }
+
+    #[test]
+    fn parts_may_lie_where_an_operator_likes() {
+        let with = |ttl: &str| check(&FULL.replace(" TTL expires_at", ttl), |_| {});
+        let moved = " TTL toDateTime(started_at, 'UTC') + toIntervalDay(90) TO VOLUME 'cold', expires_at, \
+                     expires_at RECOMPRESS CODEC(ZSTD(9))";
+        assert_eq!(with(moved), Ok(()));
+        let removed = with(" TTL addDays(started_at, 90) TO DISK 'cold', started_at + toIntervalDay(1)");
+        let words = removed.unwrap_err();
+        assert!(
+            words.contains("MODIFY TTL expires_at, addDays(started_at, 90) TO DISK 'cold'"),
+            "{words}"
+        );
+    }
+
+    #[test]
+    fn a_column_that_empties_itself_is_told() {
+        let mut table = Table {
+            name: "batches".into(),
+            engine_full: FULL.into(),
+            made: format!("CREATE TABLE g.batches (`url` String TTL received_at) ENGINE = {FULL}"),
+            columns: batches().columns,
+        };
+        let look = |table: &Table| compare("g", Some(table), &batches(), Dialect::Embedded);
+        let words = look(&table).unwrap_err().to_string();
+        assert!(
+            words.contains("the TTL of a column is set") && words.contains("REMOVE TTL"),
+            "{words}"
+        );
+        table.made = format!("CREATE TABLE g.batches (`url` String) ENGINE = {FULL}");
+        look(&table).unwrap();
     }
 
     #[test]

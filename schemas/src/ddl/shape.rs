@@ -14,6 +14,8 @@ pub struct Shape {
     pub table: String,
     /// Names and types.
     pub columns: Vec<(String, String)>,
+    /// The column whose greatest value wins among rows of one key.
+    pub version: String,
     /// What stands between the engine and its settings, without [`Self::ttl`]: `PARTITION BY ... ORDER BY ...`.
     pub keys: String,
     /// When a row expires.
@@ -47,6 +49,7 @@ impl Shape {
         Self {
             table,
             columns,
+            version: version_of(&clauses),
             keys,
             ttl,
         }
@@ -59,6 +62,14 @@ pub fn clauses_of(engine: &str) -> Option<(String, String)> {
     let (clauses, _) = clauses.split_once(" SETTINGS ").unwrap_or((clauses, ""));
     let (keys, ttl) = clauses.split_once(" TTL ").unwrap_or((clauses, ""));
     Some((format!("PARTITION BY {}", unquoted(keys)), unquoted(ttl)))
+}
+
+/// The last argument of the engine in its full text.
+pub fn version_of(engine: &str) -> String {
+    let (engine, _) = engine.split_once(" PARTITION BY ").unwrap_or((engine, ""));
+    let arguments = engine.split_once('(').map_or("", |(_, arguments)| arguments);
+    let last = arguments.trim_end_matches(')').rsplit(',').next();
+    unquoted(last.unwrap_or_default().trim())
 }
 
 /// The engine quotes a name where it has to, our texts as they like.
@@ -116,7 +127,14 @@ mod tests {
             batches.keys,
             "PARTITION BY toYYYYMM(started_at) ORDER BY (project, toStartOfHour(started_at), session_id, tab, seq)"
         );
-        assert_eq!(batches.ttl, "expires_at");
+        assert_eq!((&*batches.ttl, &*batches.version), ("expires_at", "version"));
+        let replicated =
+            "ReplicatedReplacingMergeTree('/tables/{uuid}/{shard}', '{replica}', version) PARTITION BY a";
+        assert_eq!(version_of(replicated), "version");
+        assert_eq!(
+            version_of("ReplacingMergeTree PARTITION BY a ORDER BY (b, c)"),
+            ""
+        );
         let kind = |wanted: &str| {
             let found = batches.columns.iter().find(|(name, _)| name == wanted);
             found.map(|(_, kind)| kind.as_str())

@@ -169,6 +169,11 @@ pub(super) async fn an_altered_table_is_refused(engine: &dyn Analytics) {
         ),
         ("REMOVE TTL", "MODIFY TTL expires_at", "its TTL is not set"),
         (
+            "MODIFY COLUMN entry_url String TTL received_at",
+            "MODIFY COLUMN entry_url REMOVE TTL",
+            "the TTL of a column is set",
+        ),
+        (
             "MODIFY SETTING non_replicated_deduplication_window = 0",
             "MODIFY SETTING non_replicated_deduplication_window = 10000",
             "non_replicated_deduplication_window is 0, 10000 is needed",

@@ -137,8 +137,10 @@ fn ask<C: rdkafka::ClientContext>(
         send(rk, options, queue.0);
         c::rd_kafka_AdminOptions_destroy(options);
         let event = queue.wait(timeout + Duration::from_secs(1), hopeless)?;
-        if c::rd_kafka_event_error(event.ptr()) != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return Err(text(c::rd_kafka_event_error_string(event.ptr())).into());
+        let error = c::rd_kafka_event_error(event.ptr());
+        if error != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            let words = text(c::rd_kafka_event_error_string(event.ptr()));
+            return Err(Untold::of(error.into(), words));
         }
         Ok(event)
     }
