@@ -10,9 +10,9 @@ use super::truth::{Truth, VIEW_GENERATION};
 use crate::engines::{CLICKHOUSE_PASSWORD, CLICKHOUSE_USER};
 
 const BATCH: &str = "concat(project, '/', toString(session_id), '/', tab, '/', toString(seq))";
+const AUDIT: &str = "concat(project, '/', toString(id))";
 /// Tables that lanes insert into.
 const WRITTEN: [&str; 4] = ["batches", "recorder_events", "audit_events", "segments"];
-const AUDIT: &str = "concat(project, '/', toString(id))";
 
 /// A ClickHouse server, asked beneath everything.
 #[derive(Debug, Clone)]

@@ -46,7 +46,8 @@ pub(super) async fn check(
     }
     let database = ddl::database(generation);
     let sql = "SELECT t.name AS name, t.engine_full AS engine_full, t.create_table_query AS made, \
-               groupArray([c.name, c.type]) AS columns FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name \
+               groupArray([c.name, c.type]) AS columns \
+               FROM system.tables AS t INNER JOIN system.columns AS c ON c.database = t.database AND c.table = t.name \
                WHERE t.database = {database:String} GROUP BY name, engine_full, made";
     let tables: Vec<Table> = query_rows(engine, Query::new(sql).param("database", database.as_str())).await?;
     for shape in Shape::all() {
@@ -97,15 +98,16 @@ fn compare(
             return differs(format!("the type of column {column}"), found, wanted, rebuild());
         }
     }
+    let engine = table.engine_full.split(['(', ' ']).next().unwrap_or_default();
+    if engine != dialect.engine_name() {
+        return differs("engine".into(), engine, dialect.engine_name(), rebuild());
+    }
     let (keys, ttl) = ddl::clauses_of(&table.engine_full).unwrap_or_default();
     let version = ddl::version_of(&table.engine_full);
     if version != shape.version {
-        return differs(
-            "the version of its rows".into(),
-            &version,
-            &shape.version,
-            rebuild(),
-        );
+        let found = if version.is_empty() { "not set" } else { &version };
+        let property = "the version of its rows";
+        return differs(property.into(), found, &shape.version, rebuild());
     }
     if keys != shape.keys {
         return differs("its order".into(), &keys, &shape.keys, rebuild());
@@ -120,10 +122,6 @@ fn compare(
     if columns_of(&table.made).contains(" TTL ") {
         let remedy = format!("ALTER TABLE {name} MODIFY COLUMN <the column> REMOVE TTL");
         return differs("the TTL of a column".into(), "set", "none", remedy);
-    }
-    let engine = table.engine_full.split('(').next().unwrap_or_default();
-    if engine != dialect.engine_name() {
-        return differs("engine".into(), engine, dialect.engine_name(), rebuild());
     }
     for (setting, wanted) in dialect.table_settings() {
         let found = value_of(&table.engine_full, setting).unwrap_or("not set");

@@ -34,6 +34,7 @@ pub(super) fn run(
     drop(records);
     let bound = 1.0 / (1.0 / read + 1.0 / inserts);
     let rebuilt = rebuild(site)?;
+    report.row("raw read of the log, wall", read, "MB/s raw");
     report
         .row(
             "rebuild of analytics: wall",

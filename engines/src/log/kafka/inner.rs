@@ -54,7 +54,7 @@ impl Inner {
     }
 
     /// Members of a group. The producer's client is asked, which is connected: a new one for each of five groups took four
-    /// seconds. Whoever asks acts on the answer, so it does not rest after what others were not told.
+    /// seconds in a build for tests. Whoever asks acts on the answer, so it does not rest after what others were not told.
     pub(super) fn members(&self, group: &str) -> Result<usize, ConsumerError> {
         self.intact()?;
         let (name, timeout) = (self.names.group(group), self.settings.request_timeout);

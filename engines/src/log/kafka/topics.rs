@@ -67,33 +67,30 @@ pub(super) fn prepare<C: rdkafka::ClientContext>(
             },
         }
     };
-    let look = || {
-        describe(client, &names.all(), settings.append_timeout, || {
-            complaints.hopeless()
-        })
-    };
+    let (all, patience) = (names.all(), settings.append_timeout);
+    let hopeless = || complaints.hopeless();
+    let unknown = |of: &str| untold(format!("{of} topics that were made are not known yet").into());
+    let look = || describe(client, &all, patience, hopeless);
     let admin = admin(settings, complaints)?;
     let mut found = look().map_err(untold)?;
-    let deadline = Instant::now() + settings.append_timeout;
+    let deadline = Instant::now() + patience;
     for (topic, _) in TOPICS.iter().zip(&found).filter(|(_, found)| found.is_none()) {
         create(&admin, settings, names, *topic)?;
     }
     while found.iter().any(Option::is_none) {
         if Instant::now() > deadline {
-            let words = "topics that were made are not known yet";
-            return Err(untold(words.to_owned().into()));
+            return Err(unknown("some"));
         }
         std::thread::sleep(SETTLE);
         found = look().map_err(untold)?;
     }
-    let look = || {
-        configs(client, &names.all(), settings.append_timeout, || {
-            complaints.hopeless()
-        })
-    };
+    let look = || configs(client, &all, patience, hopeless);
     let mut configs = look().map_err(untold)?;
     // A broker that has not heard of a new topic yet answers with nothing.
-    while configs.iter().any(BTreeMap::is_empty) && Instant::now() < deadline {
+    while configs.iter().any(BTreeMap::is_empty) {
+        if Instant::now() > deadline {
+            return Err(unknown("the settings of"));
+        }
         std::thread::sleep(SETTLE);
         configs = look().map_err(untold)?;
     }
